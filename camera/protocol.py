@@ -1,0 +1,65 @@
+"""What every driver promises: order of calls, threads, timeouts, errors."""
+
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from camera.frame import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """Who the camera is, for people and for records."""
+
+    driver: str
+    model: str
+    serial: str
+    is_simulated: bool = False
+
+
+@runtime_checkable
+class Camera(Protocol):
+    """A source of exposures.
+
+    Order: open, start, (trigger and read | read)..., stop, close; after close it may be opened again.
+    Threads: one thread makes all the calls, except close(), which any thread may call at any time and which
+    ends a blocked read() with CameraLost.
+    Nothing blocks longer than it says. No object of a vendor's library leaves the driver.
+    """
+
+    @property
+    def info(self) -> CameraInfo:
+        """Known after open(). Raises RuntimeError before it."""
+
+    @property
+    def triggers_itself(self) -> bool:
+        """True: frames come without trigger() (free-running, or triggered by hardware)."""
+
+    def open(self) -> None:
+        """Reach the camera and apply its settings; at most a few seconds.
+
+        Raises: CameraConfigError, CameraNotFound, CameraInUse.
+        """
+
+    def start(self) -> None:
+        """Begin to acquire; the frames' sequence starts again at 0. Raises: CameraLost."""
+
+    def trigger(self) -> None:
+        """Expose one frame now and return at once, before the frame is there.
+
+        Raises: TriggerNotReady (the part was not photographed), CameraLost, EndOfPictures,
+        RuntimeError where the camera triggers itself.
+        """
+
+    def read(self, timeout_s: float) -> Frame:
+        """The next frame, in order, waiting at most `timeout_s` seconds.
+
+        A frame that arrived damaged is returned with its status, not raised.
+        Raises: CameraTimeout (nothing came; reading may go on), CameraLost (close and open again),
+        EndOfPictures.
+        """
+
+    def stop(self) -> None:
+        """End acquiring; frames not yet read are dropped. Does nothing where it was not started."""
+
+    def close(self) -> None:
+        """Let go of the camera. May be called twice, and from another thread."""
