@@ -53,4 +53,4 @@ class CameraLost(CameraError):
 
 
 class EndOfPictures(CameraError):
-    """A folder that is not repeated has been shown to its end. Seen at trigger() or read(); nothing is wrong."""
+    """A folder that is not repeated has been shown to its end. Seen at trigger() or read(); nothing broke."""

@@ -62,7 +62,7 @@ class Frame:
     is_simulated: bool = False
     """No real part was in front of a real lens (virtual camera, pictures from a folder)."""
     truth: dict[str, Any] = field(default_factory=dict)
-    """What the simulator drew (label, where, how large); empty for real cameras. Never read by the inspection."""
+    """What was drawn (label, where, how large); empty for real cameras. Never read by inspection."""
 
     @property
     def shape(self) -> tuple[int, int]:

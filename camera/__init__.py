@@ -1,0 +1,1 @@
+"""Cameras: frames in, nothing else; knows nothing of what is done with them."""
