@@ -5,6 +5,7 @@ from typing import Any, Literal
 import cv2
 import numpy as np
 import numpy.typing as npt
+from cv2.typing import MatLike
 
 from camera.conveyor.defects import DEFECTS, KINDS, Canvas
 from camera.conveyor.light import UNITY, gloss, illumination, sensor_noise, shadow_of
@@ -14,6 +15,8 @@ from camera.conveyor.texture import Picture, as_picture, blotch, brushed, clouds
 _PLATES, _LAMPS, _BLOTCHES = 3, 4, 6
 _SHRINK = 4
 """The shadow is so soft that it is drawn this many times smaller."""
+_Move = npt.NDArray[np.float64]
+"""(2, 3) as cv2.warpAffine takes it."""
 _BELT_TINT = (1.02, 1.06, 0.86)
 _METAL_TINT = (1.0, 0.985, 0.96)
 """Blue, green, red in a colour picture, relative to the grey one."""
@@ -85,8 +88,7 @@ class Scene:
         x = width / 2 + rng.uniform(-1, 1) * 80 * self.scale
         y = height / 2 + rng.uniform(-1, 1) * 38 * self.scale
         angle_deg = float(np.clip(rng.normal(0, 3.5), -11, 11))
-        move = cv2.getRotationMatrix2D(((surface.shape[1] - 1) / 2, (surface.shape[0] - 1) / 2), angle_deg, 1.0)
-        move[:, 2] += (x - (surface.shape[1] - 1) / 2, y - (surface.shape[0] - 1) / 2)
+        move = _placed(surface.shape, (x, y), angle_deg)
 
         picture = self._empty_belt(rng)
         self._cast_shadow(picture, self._shadows[number], (x, y), angle_deg)
@@ -125,10 +127,9 @@ class Scene:
     def _cast_shadow(self, picture: Picture, shadow: Picture, at: tuple[float, float], angle_deg: float) -> None:
         """Darken the belt under and beside the part; the lamp stands above, a little to the left."""
         rows, columns = (-(-length // _SHRINK) for length in self.size)
-        turn = cv2.getRotationMatrix2D(((shadow.shape[1] - 1) / 2, (shadow.shape[0] - 1) / 2), angle_deg, 1.0)
-        turn[0, 2] += (at[0] + 13 * self.scale) / _SHRINK - (shadow.shape[1] - 1) / 2
-        turn[1, 2] += (at[1] + 17 * self.scale) / _SHRINK - (shadow.shape[0] - 1) / 2
-        small = cv2.warpAffine(shadow, turn, (columns, rows), borderValue=255)
+        beside = ((at[0] + 13 * self.scale) / _SHRINK, (at[1] + 17 * self.scale) / _SHRINK)
+        move = _placed(shadow.shape, beside, angle_deg)
+        small = cv2.warpAffine(shadow, move, (columns, rows), borderValue=255)
         full = cv2.resize(small, (self.size[1], self.size[0]), interpolation=cv2.INTER_LINEAR)
         cv2.multiply(picture, self._channels(full), dst=picture, scale=1 / 255)
 
@@ -137,7 +138,7 @@ class Scene:
         picture: Picture,
         surface: Picture,
         cover: Picture,
-        move: npt.NDArray[np.float64],
+        move: _Move,
         rng: np.random.Generator,
     ) -> None:
         """Put the turned part on the belt, with the lamp's reflection where it stands."""
@@ -179,23 +180,31 @@ class Scene:
         picture[-rail:] = self._tinted(as_picture(0.8 * metal[::-1]), _METAL_TINT)
         return picture
 
-    def _channels(self, gray: Picture) -> Picture:
-        return gray if self.color == "mono" else np.asarray(cv2.merge([gray, gray, gray]), dtype=np.uint8)
+    def _channels(self, gray: MatLike) -> MatLike:
+        return gray if self.color == "mono" else cv2.merge([gray, gray, gray])
 
-    def _tinted(self, gray: Picture, tint: tuple[float, float, float]) -> Picture:
+    def _tinted(self, gray: MatLike, tint: tuple[float, float, float]) -> Picture:
         if self.color == "mono":
-            return gray
+            return np.asarray(gray, dtype=np.uint8)
         return np.asarray(cv2.merge([cv2.convertScaleAbs(gray, alpha=part) for part in tint]), dtype=np.uint8)
 
 
-def _corners(box: tuple[float, float, float, float], move: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _placed(shape: tuple[int, ...], at: tuple[float, float], angle_deg: float) -> _Move:
+    """Turn a drawing of this shape about its middle, and put the middle where it belongs."""
+    middle = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
+    move = np.asarray(cv2.getRotationMatrix2D(middle, angle_deg, 1.0), dtype=np.float64)
+    move[:, 2] += (at[0] - middle[0], at[1] - middle[1])
+    return move
+
+
+def _corners(box: tuple[float, float, float, float], move: _Move) -> npt.NDArray[np.float64]:
     """(4, 2): the corners of a box (left, top, right, bottom) after the move."""
     left, top, right, bottom = box
     points = np.array([[left, top, 1], [right, top, 1], [right, bottom, 1], [left, bottom, 1]], np.float64)
     return points @ move.T
 
 
-def _bounds(shape: tuple[int, ...], move: npt.NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _bounds(shape: tuple[int, ...], move: _Move, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """left, top, right, bottom of the moved part within the picture."""
     corners = _corners((0, 0, shape[1], shape[0]), move)
     left, top = np.floor(corners.min(axis=0)).astype(int)
@@ -203,9 +212,7 @@ def _bounds(shape: tuple[int, ...], move: npt.NDArray[np.float64], size: tuple[i
     return max(int(left), 0), max(int(top), 0), min(int(right), size[1]), min(int(bottom), size[0])
 
 
-def _where(
-    box: tuple[int, int, int, int] | None, move: npt.NDArray[np.float64], part_at: tuple[float, float]
-) -> dict[str, Any]:
+def _where(box: tuple[int, int, int, int] | None, move: _Move, part_at: tuple[float, float]) -> dict[str, Any]:
     if box is None:
         return {"position": [round(part_at[0], 1), round(part_at[1], 1)], "box": None}
     corners = _corners(box, move)
