@@ -1,0 +1,1 @@
+"""What a loaded model is, and the engines that run one."""

@@ -1,0 +1,27 @@
+"""What can go wrong between a version directory and an answer. LoadError and LoadRefused are serving's.
+
+ServingError
+└── LoadError              this attempt to load failed; the next may succeed
+    └── LoadRefused        this content never loads: an unknown operation, variables that nobody finds
+        └── NotASavedModel the directory is not what it should be
+ApplianceError
+├── InvalidInput           the caller's array does not fit the signature; the model is well
+└── PredictError           the model itself failed on an input that fits
+"""
+
+from appliance.errors import ApplianceError
+from appliance.serving.errors import LoadError, LoadRefused
+
+__all__ = ["InvalidInput", "LoadError", "LoadRefused", "NotASavedModel", "PredictError"]
+
+
+class NotASavedModel(LoadRefused):
+    """The directory holds no SavedModel, or a damaged one. Nothing was loaded; another try gives the same."""
+
+
+class InvalidInput(ApplianceError):
+    """An input's name, dtype or shape is not what the signature says. Seen at predict(); correct the request."""
+
+
+class PredictError(ApplianceError):
+    """The model failed while it ran. Seen at predict(); that part gets `Undefined`, the model stays loaded."""

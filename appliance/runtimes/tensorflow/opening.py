@@ -1,0 +1,76 @@
+"""A version directory or a frozen graph becomes a model; what TensorFlow says becomes a sentence for an engineer."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance.runtimes.config import RuntimeConfig
+from appliance.runtimes.description import Description
+from appliance.runtimes.errors import LoadError, LoadRefused
+from appliance.runtimes.tensorflow.capi import RESOURCE_EXHAUSTED
+from appliance.runtimes.tensorflow.model import TensorFlowModel
+from appliance.runtimes.tensorflow.session import StatusError, open_graph, open_saved_model
+from appliance.runtimes.tensorflow.settings import RUN_ON_CALLERS_THREAD, session_config
+
+EXPORT_AGAIN = (
+    "export it again with keras `model.export(folder)`, or with tf.saved_model.save() of a tf.Module that holds each "
+    "variable's own `.value`"
+)
+_UNKNOWN_OP = re.compile(r"Op type not registered '([^']*)'")
+_NO_VARIABLE = re.compile(r"Could not find variable ([^\s.,]*)|Error while reading resource variable (\S*) from")
+
+
+def open_saved_model_engine(
+    folder: Path, description: Description, config: RuntimeConfig, *, digest: str, reason: str
+) -> TensorFlowModel:
+    """Load a SavedModel as it was exported. Raises: LoadError, LoadRefused."""
+    with in_our_words(str(folder)):
+        session = open_saved_model(folder, description.tags, _config(config, optimise=True), RUN_ON_CALLERS_THREAD)
+    return TensorFlowModel(session, description, engine="tensorflow-saved-model", engine_reason=reason, digest=digest)
+
+
+def open_frozen_engine(
+    graph: Path, description: Description, config: RuntimeConfig, *, digest: str, reason: str
+) -> TensorFlowModel:
+    """Load a graph whose variables are constants. Raises: LoadError, LoadRefused."""
+    with in_our_words(str(graph)):
+        session = open_graph(graph, _config(config, optimise=config.gpu is not None))
+    return TensorFlowModel(session, description, engine="tensorflow-frozen", engine_reason=reason, digest=digest)
+
+
+@contextmanager
+def in_our_words(what: str) -> Iterator[None]:
+    """Raises: LoadError, LoadRefused for whatever TensorFlow says about `what`."""
+    try:
+        yield
+    except StatusError as error:
+        raise explained(what, error.code, str(error)) from error
+    except MemoryError as error:
+        raise LoadError(f"{what} does not fit into memory; serve fewer versions at once") from error
+
+
+def explained(what: str, code: int, message: str) -> LoadError:
+    """Say what is wrong and what to do."""
+    first = message.partition("\n")[0]
+    if unknown := _UNKNOWN_OP.search(message):
+        return LoadRefused(
+            f"{what} uses the operation {unknown[1]!r}, which the TensorFlow installed here does not have; "
+            "export the model without it, or install the version it was made with"
+        )
+    if missing := _NO_VARIABLE.search(message):
+        name = missing[1] or missing[2]
+        return LoadRefused(f"{what} cannot be served: no session finds its variable {name!r}; {EXPORT_AGAIN}")
+    if code == RESOURCE_EXHAUSTED:
+        return LoadError(f"{what} does not fit into memory ({first}); serve fewer versions at once")
+    return LoadRefused(f"{what} cannot be loaded: {first}; copy or export the model again")
+
+
+def _config(config: RuntimeConfig, *, optimise: bool) -> bytes:
+    gpu = config.gpu
+    return session_config(
+        threads=config.threads,
+        gpu=gpu is not None,
+        gpu_memory_fraction=gpu.memory_fraction if gpu else None,
+        optimise=optimise,
+    )

@@ -1,0 +1,60 @@
+"""The first runs of a fresh model, which are long: made before it serves, on the thread that loads it."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from appliance.runtimes.errors import InvalidInput
+from appliance.runtimes.model import STRING_DTYPE, Array, Model, Signature
+
+_RUNS_MIN = 3
+_RUNS_MAX = 12
+_SETTLED = 1.25
+"""Runs have settled when the last one took at most this much of the shortest."""
+
+
+def warm_up(model: Model, limit_s: float = 60.0) -> None:
+    """Run every signature that takes numbers until its times settle, at most `limit_s` in all.
+
+    Inputs are zeros, unknown sizes are 1. A signature without inputs is left alone: it exists for what it does, not
+    for what it answers. Raises: PredictError, and InvalidInput where the signature promised that the input fits.
+    """
+    end = time.monotonic() + limit_s
+    for key, signature in model.signatures.items():
+        if not signature.inputs or any(spec.dtype == STRING_DTYPE for spec in signature.inputs.values()):
+            continue
+        try:
+            _settle(model, key, zeros_for(signature), end)
+        except InvalidInput:
+            if _is_exact(signature):
+                raise
+
+
+def zeros_for(signature: Signature, batch: int = 1) -> dict[str, Array]:
+    """Inputs that fit: zeros, the first size `batch` and other unknown sizes 1."""
+    return {alias: np.zeros(sample_shape(spec.shape, batch), spec.dtype) for alias, spec in signature.inputs.items()}
+
+
+def sample_shape(shape: tuple[int | None, ...] | None, batch: int = 1) -> tuple[int, ...]:
+    if shape is None:
+        return ()
+    return tuple((batch if axis == 0 else 1) if size is None else size for axis, size in enumerate(shape))
+
+
+def _settle(model: Model, key: str, inputs: Mapping[str, Array], end: float) -> None:
+    shortest = float("inf")
+    for run in range(_RUNS_MAX):
+        began = time.monotonic()
+        model.predict(inputs, key)
+        took = time.monotonic() - began
+        if run >= _RUNS_MIN and took <= shortest * _SETTLED:
+            return
+        shortest = min(shortest, took)
+        if time.monotonic() > end:
+            return
+
+
+def _is_exact(signature: Signature) -> bool:
+    """Only the first size of each input is open: zeros of such a shape are what the signature says it takes."""
+    return all(spec.shape is not None and None not in spec.shape[1:] for spec in signature.inputs.values())
