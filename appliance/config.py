@@ -1,0 +1,203 @@
+"""The operator's file: one TOML file, closed and frozen; every part composes its own section."""
+
+import hashlib
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from camera.config import CameraConfig
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from appliance.api.config import HttpConfig
+from appliance.config_errors import sentences
+from appliance.errors import ConfigError
+from appliance.inspection import RecipeConfig
+from appliance.outbox.config import MqttConfig, OutboxConfig
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+FILE_MAX_BYTES: Final = 1_000_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class StationConfig(BaseModel, extra="forbid", frozen=True):
+    """The box itself."""
+
+    name: str = Field(description="name of this box in results and health, e.g. line3-box1")
+    state_folder: Path = Field(
+        default=Path("/var/lib/appliance"), description="where results, prepared models and identity are kept"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="how much is logged")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, value: str) -> str:
+        return _checked_name(value)
+
+
+class LineConfig(BaseModel, extra="forbid", frozen=True):
+    """One camera, what triggers it, and the recipe of what passes it."""
+
+    recipe: str = Field(description="name of a recipe under [recipes]")
+    trigger: Literal["timer", "camera"] = Field(
+        default="timer", description="timer: this box triggers every takt_ms; camera: the camera is triggered itself"
+    )
+    takt_ms: float | None = Field(default=None, ge=1, le=3_600_000, description="from part to part, milliseconds")
+    detect_frozen: bool | None = Field(
+        default=None, description="fail parts whose picture equals the one before; default: yes, unless from a folder"
+    )
+    camera: CameraConfig = Field(description="driver and settings of the camera")
+
+    @model_validator(mode="after")
+    def _timer_has_a_takt(self) -> "LineConfig":
+        if self.trigger == "timer" and self.takt_ms is None:
+            raise ValueError("trigger is 'timer', so takt_ms has to say how many milliseconds apart the parts come")
+        timed = getattr(self.camera, "trigger", "software") == "timed"
+        if timed != (self.trigger == "camera"):
+            raise ValueError(
+                "trigger = 'camera' goes with a camera that triggers itself (camera.trigger = 'timed'), "
+                "and trigger = 'timer' with one that this box triggers (camera.trigger = 'software')"
+            )
+        return self
+
+
+class LatestPolicy(BaseModel, extra="forbid", frozen=True):
+    """Serve the newest versions."""
+
+    latest: int = Field(default=1, ge=1, le=16, description="how many of the newest versions to hold")
+
+
+class SpecificPolicy(BaseModel, extra="forbid", frozen=True):
+    """Serve named versions only."""
+
+    specific: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=1, description="versions to serve")
+
+
+class ModelConfig(BaseModel, extra="forbid", frozen=True):
+    """One model: a folder with a numbered folder for each version, as TensorFlow Serving has it."""
+
+    base_path: Path = Field(description="folder that holds the version folders 1, 2, 3 …")
+    versions: LatestPolicy | SpecificPolicy = Field(default=LatestPolicy(), description="which versions to serve")
+    swap: Literal["availability_preserving", "resource_preserving"] = Field(
+        default="availability_preserving",
+        description="load the new version before the old one goes (needs room for two), or after",
+    )
+    engines: tuple[Literal["litert", "tensorflow-frozen", "tensorflow-saved-model"], ...] = Field(
+        default=("litert", "tensorflow-frozen", "tensorflow-saved-model"),
+        min_length=1,
+        description="which engines may serve it; the fastest whose outputs agree is taken",
+    )
+    tolerance: float = Field(
+        default=1e-4, gt=0, le=0.1, description="how far an engine's outputs may be from the original's"
+    )
+    threads: int = Field(default=1, ge=1, le=64, description="threads of one model call; 1 is the steadiest")
+    poll_s: float = Field(default=1.0, gt=0, le=3600, description="how often to look for new versions, seconds")
+
+
+class ResourcesConfig(BaseModel, extra="forbid", frozen=True):
+    """What models may take."""
+
+    model_memory_mb: int = Field(default=4096, ge=16, description="host memory for all loaded models, megabytes")
+    gpu_memory_fraction: float | None = Field(
+        default=None, gt=0, le=1, description="share of the GPU's memory; default: grows as needed"
+    )
+
+
+class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
+    """The whole file."""
+
+    station: StationConfig
+    cameras: dict[str, LineConfig] = Field(min_length=1)
+    recipes: dict[str, RecipeConfig]
+    models: dict[str, ModelConfig]
+    mqtt: MqttConfig
+    outbox: OutboxConfig = OutboxConfig()
+    http: HttpConfig = HttpConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+
+    @field_validator("cameras", "recipes", "models")
+    @classmethod
+    def _are_names(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            _checked_name(name)
+        return value
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> "ApplianceConfig":
+        for name, line in self.cameras.items():
+            _exists(f"cameras.{name}.recipe", line.recipe, self.recipes, "recipes")
+        for name, recipe in self.recipes.items():
+            _exists(f"recipes.{name}.model", recipe.model, self.models, "models")
+        return self
+
+    def config_id(self, camera: str) -> str:
+        """Digest of everything that decides one camera's verdicts, besides the model version itself."""
+        line = self.cameras[camera]
+        value = {
+            "line": line.model_dump(mode="json"),
+            "recipe": self.recipes[line.recipe].model_dump(mode="json"),
+        }
+        canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+        return "sha256:" + hashlib.sha256(canonical).hexdigest()
+
+
+def load_config(path: Path) -> ApplianceConfig:
+    """Read and check the operator's file.
+
+    Relative paths in it are relative to the file. Raises: ConfigError with a sentence for each thing that is
+    wrong: its path in the file, the value, and the nearest right one.
+    """
+    try:
+        raw = path.read_bytes()[: FILE_MAX_BYTES + 1]
+    except OSError as error:
+        raise ConfigError(f"The configuration {path} cannot be read: {error.strerror}.") from error
+    if len(raw) > FILE_MAX_BYTES:
+        raise ConfigError(f"The configuration {path} is over {FILE_MAX_BYTES} bytes; that is no configuration.")
+    try:
+        value = tomllib.loads(raw.decode())
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"The configuration {path} is not UTF-8 text: {error}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"The configuration {path} is not TOML: {error}.") from error
+    try:
+        config = ApplianceConfig.model_validate(value)
+    except ValidationError as error:
+        found = "\n".join(f"  {one}" for one in sentences(ApplianceConfig, value, error))
+        raise ConfigError(f"The configuration {path} cannot be used:\n{found}") from error
+    return _absolute(config, path.resolve().parent)
+
+
+def _absolute(config: ApplianceConfig, folder: Path) -> ApplianceConfig:
+    """The same with every path of the file made absolute."""
+    station = config.station.model_copy(update={"state_folder": folder / config.station.state_folder})
+    models = {
+        name: model.model_copy(update={"base_path": folder / model.base_path}) for name, model in config.models.items()
+    }
+    cameras = {name: _absolute_camera(line, folder) for name, line in config.cameras.items()}
+    return config.model_copy(update={"station": station, "models": models, "cameras": cameras})
+
+
+def _absolute_camera(line: LineConfig, folder: Path) -> LineConfig:
+    own = getattr(line.camera, "folder", None)
+    if own is None:
+        return line
+    return line.model_copy(update={"camera": line.camera.model_copy(update={"folder": folder / own})})
+
+
+def _checked_name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"{value!r} is no name: letters, digits, '_', '-' and '.', at most 64, beginning with a letter"
+        )
+    return value
+
+
+def _exists(where: str, name: str, known: dict[str, Any], section: str) -> None:
+    if name not in known:
+        names = ", ".join(known) or "none"
+        raise ValueError(f"{where} is {name!r}, but [{section}] has {names}")

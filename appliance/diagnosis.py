@@ -1,0 +1,120 @@
+"""What is wrong with the line, from snapshots of its parts. Pure: the same snapshots give the same reasons."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from appliance.health import DeviceHealth, Reason
+from appliance.status import CameraStatus, ModelStatus, OutboxStatus
+
+_NEARLY_FULL = 0.8
+"""Share of the outbox's bound from which somebody should look why the broker takes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the parts of the line say of themselves."""
+
+    phase: str
+    cameras: Mapping[str, CameraStatus]
+    finished: frozenset[str]
+    """Cameras that have shown their last picture, which is no fault."""
+    late_now: frozenset[str]
+    """Cameras with a missed deadline within the last minute."""
+    self_tests: Mapping[str, str | None]
+    """Per camera: why its model cannot run; None where it can."""
+    models: Iterable[ModelStatus]
+    used: frozenset[str]
+    """Models that a recipe uses."""
+    sources: Mapping[str, str]
+    """Per model: what is wrong with its folder."""
+    outbox: OutboxStatus | None
+    outbox_max_bytes: int
+    gateway: str | None
+    """Why the gateway does not run; None where it does."""
+    config: str | None
+    """Why the newest configuration was refused; None where it is in use."""
+
+
+def diagnose(findings: Findings) -> list[Reason]:
+    """All reasons, in the order a part meets them."""
+    return [
+        *_phase(findings),
+        *_cameras(findings),
+        *_models(findings),
+        *_outbox(findings),
+        *_rest(findings),
+    ]
+
+
+def _phase(findings: Findings) -> Iterable[Reason]:
+    if findings.phase == "starting":
+        yield Reason(DeviceHealth.CHECK_FUNCTION, "STARTING", "line", "The line is starting; wait for its model.")
+    if findings.phase == "stopping":
+        yield Reason(DeviceHealth.CHECK_FUNCTION, "STOPPING", "line", "The line is being stopped.")
+
+
+def _cameras(findings: Findings) -> Iterable[Reason]:
+    for name, camera in findings.cameras.items():
+        component = f"camera/{name}"
+        if name in findings.finished:
+            yield Reason(DeviceHealth.CHECK_FUNCTION, "NO_MORE_PICTURES", component, camera.detail)
+        elif camera.state == "frozen":
+            yield Reason(DeviceHealth.FAILURE, "CAMERA_FROZEN", component, camera.detail)
+        elif camera.state != "online" and findings.phase == "running":
+            yield Reason(DeviceHealth.FAILURE, "CAMERA_LOST", component, camera.detail)
+        if name in findings.late_now:
+            yield Reason(
+                DeviceHealth.OFF_SPEC,
+                "DEADLINES_MISSED",
+                component,
+                "Within the last minute parts had no verdict by their deadline, and failed; "
+                "raise deadline_ms, or take a smaller model.",
+            )
+
+
+def _models(findings: Findings) -> Iterable[Reason]:
+    models = list(findings.models)
+    available = {model.name for model in models if model.state == "AVAILABLE"}
+    for name in sorted(findings.used):
+        component = f"model/{name}"
+        serves = name in available
+        ended = [model for model in models if model.name == name and model.error is not None]
+        why = findings.sources.get(name) or (ended[0].error if ended else None)
+        loading = any(model.name == name and model.state in {"START", "LOADING"} for model in models)
+        if not serves and not (loading and findings.phase == "starting"):
+            sentence = why or "No version of it is loaded; look at its folder."
+            yield Reason(DeviceHealth.FAILURE, "NO_MODEL", component, sentence)
+        elif serves and why:
+            yield Reason(
+                DeviceHealth.MAINTENANCE_REQUIRED,
+                "MODEL_NOT_UPDATED",
+                component,
+                f"The version before goes on serving: {why}",
+            )
+    for camera, problem in findings.self_tests.items():
+        if problem is not None:
+            yield Reason(DeviceHealth.FAILURE, "MODEL_FAILED", f"camera/{camera}", problem)
+
+
+def _outbox(findings: Findings) -> Iterable[Reason]:
+    outbox = findings.outbox
+    if outbox is None:
+        return
+    if not outbox.accepting:
+        yield Reason(DeviceHealth.FAILURE, "NOT_RECORDED", "outbox", outbox.problem or "Results cannot be kept.")
+    elif outbox.problem is not None:
+        yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "OUTBOX", "outbox", outbox.problem)
+    elif outbox.pending_bytes > _NEARLY_FULL * findings.outbox_max_bytes:
+        yield Reason(
+            DeviceHealth.MAINTENANCE_REQUIRED,
+            "OUTBOX_FILLING",
+            "outbox",
+            f"{outbox.pending} results wait for the broker and fill over 80 % of the outbox; look at the broker.",
+        )
+
+
+def _rest(findings: Findings) -> Iterable[Reason]:
+    if findings.gateway is not None:
+        yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "GATEWAY_DOWN", "gateway", findings.gateway)
+    if findings.config is not None:
+        yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "CONFIG_REFUSED", "config", findings.config)
