@@ -74,7 +74,7 @@ class Model(Protocol):
         """The version's `assets.extra/inspection.json` (labels, preprocessing); empty where it has none."""
 
     def predict(self, inputs: Mapping[str, Array], signature: str = DEFAULT_SIGNATURE) -> dict[str, Array]:
-        """Run the model on the caller's own thread and return one array per output, which the caller owns.
+        """Run the model on the caller's own thread and return one array per output (read-only).
 
         Cost: what the model costs, and some microseconds. Raises: InvalidInput, PredictError.
         """
@@ -97,7 +97,7 @@ def checked_input(spec: TensorSpec, given: Array) -> Array:
     Nothing is cast: a camera that suddenly gives another dtype is a fault, not a conversion.
     Raises: InvalidInput.
     """
-    if given.dtype.name != spec.dtype and not (spec.dtype == STRING_DTYPE and given.dtype.kind == "S"):
+    if given.dtype != spec.dtype and not (spec.dtype == STRING_DTYPE and given.dtype.kind == "S"):
         raise InvalidInput(f"input {spec.alias!r} is {given.dtype.name}; the model takes {spec.dtype}")
     if spec.shape is not None and not fits(spec.shape, given.shape):
         raise InvalidInput(f"input {spec.alias!r} has shape {list(given.shape)}; the model takes {shown(spec.shape)}")

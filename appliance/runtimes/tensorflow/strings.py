@@ -17,7 +17,7 @@ _lent: dict[int, tuple[TensorFlow, Any]] = {}
 """Memory that TensorFlow reads, by address; it tells us when it is done, from whatever thread."""
 
 
-def tensor(tf: TensorFlow, given: Array, dims: Any) -> int:
+def tensor_of(tf: TensorFlow, given: Array, dims: Any) -> int:
     """Make a TF_Tensor* of `given`'s bytes. Raises: InvalidInput where an element is neither bytes nor str."""
     content = [_as_bytes(item) for item in given.ravel()]
     memory = ctypes.create_string_buffer(max(1, len(content)) * _TSTRING_BYTES)
@@ -32,7 +32,7 @@ def tensor(tf: TensorFlow, given: Array, dims: Any) -> int:
     return made
 
 
-def array(tf: TensorFlow, made: int, shape: tuple[int, ...]) -> Array:
+def strings_of(tf: TensorFlow, made: int, shape: tuple[int, ...]) -> Array:
     """Copy a TF_Tensor* of strings into an object array of bytes."""
     result = np.empty(shape, dtype=object)
     flat = result.reshape(-1)
