@@ -1,0 +1,1 @@
+"""One module per kind of camera; see camera.opening for the table."""

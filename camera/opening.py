@@ -1,0 +1,92 @@
+"""From settings to a camera: the table of drivers."""
+
+import difflib
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from camera.config import CONFIGS, CameraConfig
+from camera.errors import CameraConfigError
+from camera.protocol import Camera
+
+DRIVERS: Final[dict[str, tuple[str, str]]] = {
+    "virtual": ("camera.drivers.virtual", "VirtualCamera"),
+    "folder": ("camera.drivers.folder", "FolderCamera"),
+}
+"""driver name -> module and class; a vendor's library is imported only when its driver is chosen."""
+
+
+def make_camera(config: CameraConfig | Mapping[str, Any]) -> Camera:
+    """The camera for these settings, not opened yet; touches no device. Raises: CameraConfigError."""
+    settings = config if isinstance(config, BaseModel) else check_config(config)
+    module, name = DRIVERS[settings.driver]
+    camera: Camera = getattr(import_module(module), name)(settings)
+    return camera
+
+
+def open_camera(config: CameraConfig | Mapping[str, Any]) -> Camera:
+    """The camera for these settings, opened; next comes start(), and in the end close().
+
+    Who wants to try again later, with the same camera, takes make_camera() and calls its open().
+    Raises: CameraConfigError, CameraNotFound, CameraInUse.
+    """
+    camera = make_camera(config)
+    camera.open()
+    return camera
+
+
+def check_config(settings: Mapping[str, Any]) -> CameraConfig:
+    """Settings as they stand in a file, checked. Raises: CameraConfigError, in one sentence."""
+    driver = settings.get("driver")
+    if not isinstance(driver, str) or driver not in CONFIGS:
+        raise CameraConfigError(_no_such_driver(driver))
+    model = CONFIGS[driver]
+    try:
+        return model.model_validate(settings)
+    except ValidationError as error:
+        raise CameraConfigError(_in_one_sentence(driver, model, error)) from error
+
+
+def _no_such_driver(driver: object) -> str:
+    known = ", ".join(DRIVERS)
+    if driver is None:
+        return f"the camera has no driver: set driver to one of {known}"
+    near = difflib.get_close_matches(str(driver).lower(), DRIVERS, n=1, cutoff=0.5)
+    hint = f'did you mean "{near[0]}"? ' if near else ""
+    return f'there is no camera driver "{driver}": {hint}choose one of {known}'
+
+
+def _in_one_sentence(driver: str, model: type[BaseModel], error: ValidationError) -> str:
+    """The first mistakes, each with where it stands and what belongs there."""
+    mistakes = [_mistake(model, one["loc"], one["msg"], one["type"]) for one in error.errors()[:3]]
+    return f"camera with driver {driver}: {'; '.join(mistakes)}"
+
+
+def _mistake(model: type[BaseModel], place: tuple[int | str, ...], message: str, kind: str) -> str:
+    if not place:
+        return message.removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        holder = _holder(model, place)
+        names = list(holder.model_fields) if holder else []
+        near = difflib.get_close_matches(str(place[-1]), names, n=1)
+        return f"{_dotted(place)} is not a setting{f', did you mean {near[0]}?' if near else ''}"
+    field = holder.model_fields.get(str(place[-1])) if (holder := _holder(model, place)) else None
+    meaning = f" ({field.description})" if field is not None and field.description else ""
+    return f"{_dotted(place)}{meaning}: {message}"
+
+
+def _holder(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The model in which the last name of `place` would be a field; None where a list lies between."""
+    for name in place[:-1]:
+        field = model.model_fields.get(str(name))
+        inner = field.annotation if field else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return None
+        model = inner
+    return model
+
+
+def _dotted(place: tuple[int | str, ...]) -> str:
+    return ".".join(str(name) for name in place)
