@@ -40,6 +40,16 @@ class Tally:
         with self._lock:
             self._status.latency[stage].add(value_ms)
 
+    @property
+    def parts(self) -> int:
+        """Parts that have their result."""
+        return self._status.parts
+
+    @property
+    def passed(self) -> int:
+        """Parts that passed."""
+        return self._status.passed
+
     def snapshot(self, state: str, detail: str) -> CameraStatus:
         """A copy of the counters with the camera's state."""
         with self._lock:

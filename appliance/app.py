@@ -1,0 +1,376 @@
+"""The running line as one readable list: builds everything, owns every thread of the line's process.
+
+Here is what must be steady, and nothing else: cameras, stations, the Manager, the outbox's writer. Whatever talks to a
+network lives in the gateway's process (see deploy/decisions/0001).
+"""
+
+import gc
+import logging
+import os
+import resource
+import signal
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+import cv2
+
+from appliance import clock, systemd
+from appliance.child import GatewayChild
+from appliance.config import ApplianceConfig, LineConfig, load_config
+from appliance.diagnosis import Findings, diagnose
+from appliance.errors import ConfigError
+from appliance.fitting import FittingLoader
+from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
+from appliance.inspection.result import rfc3339
+from appliance.models import Models
+from appliance.outbox import Outbox, Recorded
+from appliance.status import LineStatus, OutboxStatus
+from camera import make_camera
+
+logger = logging.getLogger(__name__)
+
+_STATUS_PERIOD_S: Final = 1.0
+_CLOCK_PERIOD_S: Final = 10.0
+_FIRST_MODEL_WAIT_S: Final = 150.0
+"""The timer trigger waits so long for the models' first load to end, well or badly."""
+_DRAIN_S: Final = 10.0
+"""How long a stop waits for the broker to take what is recorded. The rest stays on disk for the next start."""
+_DEADLINE_MARGIN: Final = 0.05
+"""Share of the deadline kept for the verdict to be told; at most 5 ms."""
+_SELF_TEST_S: Final = 5.0
+_LATE_SHOWN_S: Final = 60.0
+
+
+class App:
+    """The line's process. run() is its main thread."""
+
+    def __init__(
+        self, config: ApplianceConfig, config_file: Path, *, parts: int | None = None, once: bool = False
+    ) -> None:
+        """`parts`: each timer trigger ends after so many; `once`: stop when every camera has ended."""
+        self._config = config
+        self._config_file = config_file
+        self._parts = parts
+        self._once = once or parts is not None
+        self._phase = "starting"
+        self._started_utc = rfc3339(time.time_ns())
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._reload = False
+        self._config_problem: str | None = None
+        self._crashed: str | None = None
+        self._lines: dict[str, CameraLine] = {}
+        self._line_threads: dict[str, list[threading.Thread]] = {}
+        self._late: dict[str, tuple[int, float]] = {}
+        state = config.station.state_folder
+        self._outbox = Outbox(
+            config.outbox.folder or state / "outbox",
+            max_bytes=int(config.outbox.max_bytes),
+            policy=config.outbox.policy,
+            queue_max=config.outbox.queue_max,
+            on_recorded=self._recorded,
+        )
+        self._models = Models(config, state / "prepared", self._recipes_of)
+        self._gateway = GatewayChild(config_file, self._outbox.acknowledge_up_to, self._changed)
+        self._recorded_row = 0
+        # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
+        self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
+
+    def run(self) -> int:
+        """Start, run until told to stop, stop. Returns the process' exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+        cv2.setNumThreads(1)  # two threads make a resize no faster, and its worst case worse
+        shared = [
+            self._thread("gateway", self._gateway.run),
+            self._thread("manager", partial(self._models.manage, self._stop)),
+            self._thread("models", partial(self._models.watch, self._stop)),
+        ]
+        try:
+            self._outbox.start()
+            for thread in shared:
+                thread.start()
+            self._build_lines()
+            self._serve()
+        finally:
+            self._shut_down(shared)
+        return 1 if self._crashed else 0
+
+    def _build_lines(self) -> None:
+        """Cameras at once; parts from the timer once the models' first load has ended, well or badly."""
+        cameras_first = {name: self._line(name, line) for name, line in self._config.cameras.items()}
+        self._models.wait_first_load(_FIRST_MODEL_WAIT_S, self._stop)
+        for name, line in cameras_first.items():
+            self._start_line(name, line)
+        gc.collect()
+        gc.freeze()  # what was built to stay is never looked through again
+        gc.disable()  # each station collects between two parts
+
+    def _serve(self) -> None:
+        """The main thread's loop: the watchdog, the status, reload, and the end."""
+        self._phase = "running"
+        systemd.ready(self._sentence())
+        fed: dict[str, int] = {}
+        clock_at = 0.0
+        while not self._stop.is_set() and self._crashed is None:
+            self._wake.wait(_STATUS_PERIOD_S)
+            self._wake.clear()
+            if self._reload:
+                self._reload = False
+                self._reload_config()
+            beats = {name: line.beats for name, line in self._lines.items()}
+            if all(count != fed.get(name, -1) for name, count in beats.items()):
+                fed = beats
+                systemd.alive()
+            if time.monotonic() - clock_at > _CLOCK_PERIOD_S:
+                clock_at = time.monotonic()
+                self._ask_clock()
+            self._tell()
+            if self._once and all(line.finished for line in self._lines.values()):
+                logger.info("Every camera has ended; so does the line.")
+                return
+
+    def _shut_down(self, shared: Sequence[threading.Thread]) -> None:
+        """Parts under way get their results, results go to disk, what is on disk to the broker; then all ends."""
+        self._phase = "stopping"
+        systemd.stopping("Stopping: results under way are recorded and delivered.")
+        gc.enable()
+        self._tell()
+        for name in list(self._lines):
+            self._stop_line(name)
+        self._outbox.close(_DRAIN_S)
+        self._tell()
+        if not self._gateway.drain(self._recorded_row, _DRAIN_S) and self._crashed is None:
+            waiting = self._outbox.depth().rows
+            logger.warning("The broker did not take everything in time; %d results wait on disk.", waiting)
+        self._stop.set()
+        self._models.stop()
+        for thread in shared:
+            if thread.ident is not None:
+                thread.join(5.0)
+
+    # Lines -------------------------------------------------------------------------------------------------------
+
+    def _line(self, name: str, line: LineConfig) -> CameraLine:
+        recipe = self._config.recipes[line.recipe]
+        reporter = Reporter(
+            self._config.station.name, name, line.recipe, self._config.config_id(name), recipe.deadline_ms
+        )
+        settings = LineSettings(
+            takt_s=None if line.takt_ms is None or line.trigger == "camera" else line.takt_ms / 1e3,
+            parts=self._parts,
+            deadline_margin_s=min(0.005, recipe.deadline_ms / 1e3 * _DEADLINE_MARGIN),
+            detect_frozen=line.camera.driver != "folder" if line.detect_frozen is None else line.detect_frozen,
+            self_test_after_s=_SELF_TEST_S,
+        )
+        return CameraLine(
+            make_camera(line.camera),
+            recipe,
+            reporter,
+            settings,
+            borrow=partial(self._borrow, recipe.model),
+            record=partial(self._record, name),
+            accepting=self._outbox.accepting,
+            changed=self._changed,
+        )
+
+    def _borrow(self, model: str) -> AbstractContextManager[Any]:
+        return self._models.manager.borrow(model)
+
+    def _start_line(self, name: str, line: CameraLine) -> None:
+        self._lines[name] = line
+        threads = [self._thread(f"{name}/{part}", body) for part, body in line.threads().items()]
+        self._line_threads[name] = threads
+        for thread in threads:
+            thread.start()
+
+    def _stop_line(self, name: str) -> None:
+        self._lines[name].stop()
+        for thread in self._line_threads.pop(name):
+            thread.join(5.0)
+            if thread.is_alive():
+                logger.error("The thread %s does not end; the process ends without it.", thread.name)
+
+    def _record(self, camera: str, result: Result) -> None:
+        self._decided[camera].append(result.verdict_ns)
+        self._outbox.append(camera, "result", result.fields())
+
+    def _recipes_of(self, model: str) -> list[RecipeConfig]:
+        return [recipe for recipe in self._config.recipes.values() if recipe.model == model]
+
+    # What others tell us, on their threads ----------------------------------------------------------------------
+
+    def _recorded(self, messages: Sequence[Recorded]) -> None:
+        """On the outbox's writer thread: these are on disk."""
+        self._recorded_row = messages[-1].row
+        self._gateway.send(b'recorded\n{"row":%d}' % self._recorded_row)
+        for message in messages:
+            line = self._lines.get(message.camera)
+            if line is not None and message.topic == "result" and self._decided[message.camera]:
+                verdict_ns = self._decided[message.camera].popleft()
+                line.tally.observe("recorded", (message.committed_ns - verdict_ns) / 1e6)
+
+    def _changed(self) -> None:
+        self._wake.set()
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._reload = True
+        else:
+            self._stop.set()
+        self._wake.set()
+
+    def _thread(self, name: str, body: Callable[[], object]) -> threading.Thread:
+        return threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
+
+    def _guarded(self, name: str, body: Callable[[], object]) -> None:
+        """The boundary of each thread: a defect in one ends the process, and systemd starts it anew."""
+        try:
+            body()
+        except Exception:
+            logger.critical("The thread %s failed; the line cannot go on without it.", name, exc_info=True)
+            self._crashed = name
+            self._wake.set()
+
+    # Reload ------------------------------------------------------------------------------------------------------
+
+    def _reload_config(self) -> None:
+        """Take over a changed file. What cannot be used leaves the running settings as they are, and is said."""
+        systemd.reloading()
+        try:
+            config = load_config(self._config_file)
+            self._refuse_what_needs_a_restart(config)
+        except ConfigError as error:
+            self._config_problem = f"{error} The settings before stay in use."
+            logger.error("%s", self._config_problem)  # noqa: TRY400 - the sentence says it all
+        else:
+            self._config_problem = None
+            self._take_over(config)
+            logger.info("The configuration was read again and is in use.")
+        systemd.ready(self._sentence())
+
+    def _refuse_what_needs_a_restart(self, config: ApplianceConfig) -> None:
+        for section in ("station", "outbox", "mqtt", "http", "resources"):
+            if getattr(config, section) != getattr(self._config, section):
+                raise ConfigError(f"[{section}] changed; that needs `systemctl restart appliance`.")
+
+    def _take_over(self, config: ApplianceConfig) -> None:
+        """Only the lines whose settings changed stop for a moment; the others judge on."""
+        before = {name: self._config.config_id(name) for name in self._config.cameras}
+        self._config = config
+        self._models.update(config)
+        after = {name: config.config_id(name) for name in config.cameras}
+        for name in [name for name in before if after.get(name) != before[name]]:
+            self._stop_line(name)
+            self._lines.pop(name)
+        for name in [name for name in after if after[name] != before.get(name)]:
+            self._start_line(name, self._line(name, config.cameras[name]))
+
+    # Status ------------------------------------------------------------------------------------------------------
+
+    def _ask_clock(self) -> None:
+        synchronized = clock.synchronized()
+        for line in self._lines.values():
+            line.reporter.clock_synchronized = synchronized
+
+    def _tell(self) -> None:
+        """The gateway gets the whole status, systemd its sentence."""
+        self._gateway.send(b"status\n" + self._status().to_json())
+        if self._phase == "running":
+            systemd.status(self._sentence())
+
+    def _status(self) -> LineStatus:
+        cameras = {}
+        for name, line in self._lines.items():
+            state = line.acquisition.state
+            cameras[name] = line.tally.snapshot(state.state, state.detail)
+        models = self._models.statuses()
+        outbox = self._outbox_status()
+        reasons = diagnose(
+            Findings(
+                phase=self._phase,
+                cameras=cameras,
+                finished=frozenset(n for n, line in self._lines.items() if line.acquisition.state.finished),
+                late_now=self._late_now({name: camera.deadline_missed for name, camera in cameras.items()}),
+                self_tests={name: line.self_test_problem for name, line in self._lines.items()},
+                models=models,
+                used=frozenset(recipe.model for recipe in self._used_recipes()),
+                sources=self._models.problems(),
+                outbox=outbox,
+                outbox_max_bytes=int(self._config.outbox.max_bytes),
+                gateway=self._gateway.problem if self._phase == "running" else None,
+                config=self._config_problem,
+            )
+        )
+        available = {model.name for model in models if model.state == "AVAILABLE"}
+        return LineStatus(
+            at_ns=time.monotonic_ns(),
+            started_utc=self._started_utc,
+            station=self._config.station.name,
+            phase=self._phase,
+            reasons=reasons,
+            cameras=cameras,
+            models=models,
+            outbox=outbox,
+            resident_bytes=_resident_bytes(),
+            takes_parts=self._phase == "running"
+            and outbox.accepting
+            and all(camera.state == "online" for camera in cameras.values())
+            and all(recipe.model in available for recipe in self._used_recipes()),
+        )
+
+    def _used_recipes(self) -> list[RecipeConfig]:
+        return [self._config.recipes[line.recipe] for line in self._config.cameras.values()]
+
+    def _outbox_status(self) -> OutboxStatus:
+        depth = self._outbox.depth()
+        return OutboxStatus(
+            accepting=self._outbox.accepting(),
+            problem=self._outbox.problem(),
+            pending=depth.rows + depth.queued,
+            pending_bytes=depth.bytes,
+            oldest_age_s=depth.oldest_age_s or 0.0,
+            recorded_total=self._outbox.recorded_total,
+            lost_total=self._outbox.lost_total,
+        )
+
+    def _late_now(self, missed: dict[str, int]) -> frozenset[str]:
+        """Cameras whose count of missed deadlines rose within the last minute."""
+        now = time.monotonic()
+        for name, count in missed.items():
+            before, _ = self._late.get(name, (0, 0.0))
+            if count > before:
+                self._late[name] = (count, now)
+        return frozenset(name for name, (_, at) in self._late.items() if now - at < _LATE_SHOWN_S)
+
+    def _sentence(self) -> str:
+        """What `systemctl status` shows."""
+        parts = sum(line.tally.parts for line in self._lines.values())
+        passed = sum(line.tally.passed for line in self._lines.values())
+        versions = ", ".join(
+            f"{model.name} {model.version} ({model.engine})"
+            for model in self._models.statuses()
+            if model.state == "AVAILABLE"
+        )
+        cameras = ", ".join(f"{name} {line.acquisition.state.state}" for name, line in self._lines.items())
+        waiting = self._outbox.depth().rows
+        return (
+            f"{parts} parts, {passed} passed; cameras: {cameras or 'none'}; "
+            f"model: {versions or 'none'}; {waiting} results wait for the broker"
+        )
+
+
+def _resident_bytes() -> int:
+    """Memory of this process that is in RAM now."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,125 @@
+"""`appliance check`: is everything that the line needs there? One sentence a finding, with what to do."""
+
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from appliance.config import ApplianceConfig, LineConfig, load_config
+from appliance.errors import ApplianceError
+from appliance.inspection import Plan
+from appliance.outbox.mqtt import Closed, Connection, Opened
+from appliance.runtimes import SavedModelLoader
+from appliance.serving import ServableId, ServingError
+from camera import CameraError, make_camera
+
+_FRAME_S: Final = 5.0
+_BROKER_S: Final = 5.0
+
+
+def check(config_file: Path) -> int:
+    """Print a line for each thing. Returns 0 where all is well, 1 otherwise."""
+    if not _print("configuration", lambda: _configuration(config_file)):
+        return 1
+    config = load_config(config_file)
+    findings = [_print(what, find) for what, find in _questions(config)]
+    well = all(findings)
+    print("Everything is well." if well else "Not everything is well: see the lines marked with ✗.")
+    return 0 if well else 1
+
+
+def _questions(config: ApplianceConfig) -> Iterator[tuple[str, Callable[[], str]]]:
+    for name, line in config.cameras.items():
+        yield f"camera {name}", lambda line=line: _camera(line)  # type: ignore[misc]
+    for name in config.models:
+        yield f"model {name}", lambda name=name: _model(config, name)  # type: ignore[misc]
+    yield "broker", lambda: _broker(config)
+
+
+def _print(what: str, find: Callable[[], str]) -> bool:
+    interactive = sys.stdout.isatty()
+    if interactive:
+        print(f"… {what}", end="\r", flush=True)
+    begun = time.monotonic()
+    try:
+        mark, sentence = "✓", find()
+    except (ApplianceError, CameraError) as error:
+        mark, sentence = "✗", str(error)
+    took = time.monotonic() - begun
+    shown = f" ({took:.1f} s)" if took > 1 else ""
+    print(f"{mark} {what}: {sentence}{shown}", flush=True)
+    return mark == "✓"
+
+
+def _configuration(config_file: Path) -> str:
+    config = load_config(config_file)
+    return (
+        f"{config_file} is in order: {len(config.cameras)} camera(s), {len(config.recipes)} recipe(s), "
+        f"{len(config.models)} model(s)."
+    )
+
+
+def _camera(line: LineConfig) -> str:
+    camera = make_camera(line.camera)
+    camera.open()
+    try:
+        camera.start()
+        if not camera.triggers_itself:
+            camera.trigger()
+        frame = camera.read(_FRAME_S)
+        info = camera.info
+        height, width = frame.shape
+        return f"{info.model} ({info.serial}) gave a picture of {width}x{height}, {frame.pixel_format.value}."
+    finally:
+        camera.close()
+
+
+def _model(config: ApplianceConfig, name: str) -> str:
+    """Load the newest version as the line would, and ask its recipes."""
+    from appliance.models import newest_version, runtime_config
+
+    settings = config.models[name]
+    version, folder = newest_version(name, settings)
+    state = config.station.state_folder
+    with TemporaryDirectory(prefix="appliance-check-") as scratch:
+        cache = state / "prepared" if state.is_dir() else Path(scratch)
+        loader = SavedModelLoader(folder, runtime_config(config, settings, cache))
+        try:
+            model = loader.load(ServableId(name, version))
+        except ServingError as error:
+            raise ApplianceError(f"Version {version} in {folder} cannot be used: {error}") from error
+        try:
+            for recipe in config.recipes.values():
+                if recipe.model == name:
+                    plan = Plan(recipe, model)
+                    plan.judge(plan.infer(model, plan.blank()))
+            return f"version {version} is loaded by {model.engine}: {model.engine_reason}"
+        finally:
+            loader.unload()
+
+
+def _broker(config: ApplianceConfig) -> str:
+    mqtt = config.mqtt
+    connection = Connection(mqtt, f"{config.station.name}-check")
+    wake, other = socket.socketpair()
+    try:
+        _await_opened(connection, wake)
+    finally:
+        connection.close(politely=True)
+        wake.close()
+        other.close()
+    return f"{mqtt.host}:{mqtt.port} accepts this box; it will publish below {mqtt.base_topic}."
+
+
+def _await_opened(connection: Connection, wake: socket.socket) -> None:
+    limit = time.monotonic() + _BROKER_S
+    while time.monotonic() < limit:
+        for event in connection.serve(0.2, wake):
+            if isinstance(event, Opened):
+                return
+            if isinstance(event, Closed):
+                raise ApplianceError(event.problem)
+    raise ApplianceError(f"The broker took the connection and says nothing for {_BROKER_S:.0f} s; is it MQTT?")

@@ -1,0 +1,212 @@
+"""The demo: a broker and the appliance as children, and a subscriber that shows what it hears."""
+
+import contextlib
+import json
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from appliance.demo.broker import Broker
+from appliance.demo.show import Show
+from appliance.demo.subscriber import Subscriber
+from appliance.errors import ApplianceError, ConfigError
+
+BASE_TOPIC: Final = "demo/site/area/line/box"
+CAMERA: Final = "top"
+_EMBEDDED_MODEL: Final = Path(__file__).parent.parent / "demo_model"
+_STOP_S: Final = 30.0
+_DEADLINE_MS: Final = 250
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSettings:
+    """What can be asked of the demo."""
+
+    state: Path
+    """Folder for everything it writes."""
+    parts: int | None
+    """End after so many; None: until Ctrl-C."""
+    takt_ms: int
+    seed: int
+    pictures: Path | None
+    """Folder of pictures instead of virtual parts."""
+    model: Path | None
+    """A SavedModel's folder, or the folder of its numbered versions; None: the embedded one."""
+    http_port: int
+
+
+class DemoError(ApplianceError):
+    """The demo cannot run as asked."""
+
+
+class Demo:
+    """One run. run() blocks until it ends."""
+
+    def __init__(self, settings: DemoSettings) -> None:
+        self._settings = settings
+        self._state = settings.state.resolve()
+        self._broker = Broker(self._state)
+        self._show = Show()
+        self._interrupted = threading.Event()
+        self._line: subprocess.Popen[bytes] | None = None
+        self._asked_at: float | None = None
+
+    def run(self) -> int:
+        """Returns the exit code: that of the appliance."""
+        self._state.mkdir(parents=True, exist_ok=True)
+        signal.signal(signal.SIGINT, self._interrupt)
+        signal.signal(signal.SIGTERM, self._interrupt)
+        config = self._write_config_except_broker()
+        self._broker.start()
+        subscriber = Subscriber(self._broker.port, BASE_TOPIC)
+        try:
+            subscriber.start()
+            self._write_config(config)
+            return self._watch(subscriber)
+        finally:
+            self._end_line()
+            subscriber.stop()
+            self._broker.stop()
+
+    def _watch(self, subscriber: Subscriber) -> int:
+        """Show results until the appliance has ended and everything it published was shown."""
+        self._start_line()
+        line = self._line
+        assert line is not None  # _start_line() made it
+        self._introduce()
+        told_at = time.monotonic()
+        while line.poll() is None:
+            if self._interrupted.is_set():
+                self._ask_to_end(line)
+            with contextlib.suppress(queue.Empty):
+                self._take(subscriber.results.get(timeout=0.2))
+            if self._show.parts == 0 and time.monotonic() - told_at > 2.0:
+                told_at = time.monotonic()
+                self._show.say("… preparing the model (only the first start takes long)")
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._take(subscriber.results.get(timeout=0.3))
+        self._conclude(line.returncode)
+        return line.returncode
+
+    def _take(self, result: dict[str, Any]) -> None:
+        if self._show.parts == 0:
+            self._show.header()
+        self._show.result(result)
+
+    def _introduce(self) -> None:
+        port = self._broker.port
+        self._show.say(
+            "The line runs. Where to look:\n"
+            f"  health      http://127.0.0.1:{self._settings.http_port}/healthz   (the box's page: /)\n"
+            f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
+            f"  subscribe   mosquitto_sub -V 5 -p {port} -t '{BASE_TOPIC}/#' -v\n"
+            f"  log         {self._state / 'appliance.log'}\n"
+            f"  settings    {self._state / 'appliance.toml'}\n"
+            + ("Ctrl-C ends it.\n" if self._settings.parts is None else "")
+        )
+
+    def _conclude(self, code: int) -> None:
+        self._show.summary()
+        if code != 0:
+            log = (self._state / "appliance.log").read_text(encoding="utf-8", errors="replace").splitlines()[-8:]
+            self._show.say(f"The appliance ended with code {code}. The end of its log:\n" + "\n".join(log))
+        elif self._settings.parts is not None and self._show.parts < self._settings.parts:
+            self._show.say(f"{self._settings.parts - self._show.parts} results did not arrive before the end.")
+
+    def _start_line(self) -> None:
+        command = [sys.executable, "-m", "appliance.cli", "run", "--config", str(self._state / "appliance.toml")]
+        command += ["--parts", str(self._settings.parts)] if self._settings.parts else ["--once"]
+        with (self._state / "appliance.log").open("wb") as log:
+            self._line = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def _ask_to_end(self, line: "subprocess.Popen[bytes]") -> None:
+        """Once, politely: it delivers what it has. Where it does not end within its limit, at once."""
+        if self._asked_at is None:
+            self._asked_at = time.monotonic()
+            line.terminate()
+        elif time.monotonic() - self._asked_at > _STOP_S:
+            line.kill()
+
+    def _end_line(self) -> None:
+        """Nothing that was started outlives the demo."""
+        if self._line is None or self._line.poll() is not None:
+            return
+        self._line.terminate()
+        try:
+            self._line.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            self._line.kill()
+            self._line.wait()
+
+    def _interrupt(self, _number: int, _frame: FrameType | None) -> None:
+        self._interrupted.set()
+
+    # The configuration -------------------------------------------------------------------------------------------
+
+    def _write_config_except_broker(self) -> dict[str, Any]:
+        """Everything but the broker's port, checked before anything is started."""
+        settings = self._settings
+        _require_free(settings.http_port)
+        if settings.pictures is not None and settings.model is None:
+            raise DemoError(
+                "--folder needs --model: the embedded model knows the virtual parts only. "
+                "Give the SavedModel that was trained on such pictures."
+            )
+        base = self._versions(settings.model)
+        camera: dict[str, Any] = {"driver": "virtual", "seed": settings.seed}
+        if settings.pictures is not None:
+            if not settings.pictures.is_dir():
+                raise DemoError(f"--folder {settings.pictures} is no folder; give one with pictures in it.")
+            camera = {"driver": "folder", "folder": str(settings.pictures.resolve()), "repeat": bool(settings.parts)}
+        return {
+            "station": {"name": "demo-box", "state_folder": str(self._state / "state"), "log_level": "info"},
+            f"cameras.{CAMERA}": {"recipe": "demo", "trigger": "timer", "takt_ms": settings.takt_ms},
+            f"cameras.{CAMERA}.camera": camera,
+            "recipes.demo": {"model": "demo", "deadline_ms": min(_DEADLINE_MS, settings.takt_ms)},
+            "models.demo": {"base_path": str(base)},
+            "http": {"port": settings.http_port},
+        }
+
+    def _versions(self, model: Path | None) -> Path:
+        """The folder of numbered versions; a single SavedModel is given the number 1 by a link."""
+        if model is None:
+            return _EMBEDDED_MODEL
+        if not (model / "saved_model.pb").exists():
+            return model.resolve()
+        if model.name.isdecimal():
+            return model.resolve().parent
+        base = self._state / "model"
+        shutil.rmtree(base, ignore_errors=True)
+        base.mkdir()
+        (base / "1").symlink_to(model.resolve(), target_is_directory=True)
+        return base
+
+    def _write_config(self, sections: dict[str, Any]) -> None:
+        sections["mqtt"] = {"host": "127.0.0.1", "port": self._broker.port, "base_topic": BASE_TOPIC}
+        lines = ["# Written by `appliance demo`; a start for your own. All keys: appliance example-config"]
+        for name, values in sections.items():
+            lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        (self._state / "appliance.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _require_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise ConfigError(
+                f"The port {port} of 127.0.0.1 is in use; choose another with --http-port (0 takes any free one)."
+            ) from error

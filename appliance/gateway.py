@@ -1,0 +1,172 @@
+"""The process that talks to networks: MQTT, REST, metrics. The line goes on without it.
+
+Started by the line's process, with one end of a socket pair; ends when the line tells it to, or is gone.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from appliance import __version__, log
+from appliance.api import ApiError, Board, HttpServer, MqttStatus, create_app
+from appliance.config import ApplianceConfig, load_config
+from appliance.health import DeviceHealth, Reason
+from appliance.inspection import SCHEMA_PATH
+from appliance.link import Link, Message
+from appliance.outbox import Publisher
+from appliance.status import LineStatus
+
+logger = logging.getLogger(__name__)
+
+_TICK_S: Final = 0.5
+_HTTP_RETRY_S: Final = 10.0
+
+
+class Gateway:
+    """Joins the publisher, the board and the HTTP server. run() is the process' main thread."""
+
+    def __init__(self, config: ApplianceConfig, link: Link) -> None:
+        self._config = config
+        self._link = link
+        self._board = Board()
+        folder = config.outbox.folder or config.station.state_folder / "outbox"
+        self._publisher = Publisher(folder, config.mqtt, config.station.name)
+        self._http: HttpServer | None = None
+        self._http_tried = float("-inf")
+        self._told_row = -1
+
+    def run(self) -> int:
+        """Serve until the line says to drain, or is gone. Returns the process' exit code."""
+        self._publisher.start()
+        try:
+            return self._listen()
+        finally:
+            if self._http is not None:
+                self._http.stop(2.0)
+
+    def _listen(self) -> int:
+        while True:
+            self._tick()
+            try:
+                message = self._link.receive(_TICK_S)
+            except TimeoutError:
+                continue
+            if message is None:
+                self._board.line_gone("The line's process is gone; systemd starts it again.")
+                self._publish_health()
+                self._publisher.stop(2.0)
+                return 1
+            if message.kind == "drain":
+                return self._drain(int(message.body["row"]), float(message.body["timeout_s"]))
+            self._take(message)
+
+    def _take(self, message: Message) -> None:
+        if message.kind == "recorded":
+            self._publisher.notify(int(message.body["row"]))
+        elif message.kind == "status":
+            status = LineStatus.from_json(json.dumps(message.body).encode())
+            self._board.line_reported(status)
+            self._publish_status(status)
+
+    def _tick(self) -> None:
+        """Often, and cheap: the broker's state, the acknowledged row, a server that could not start."""
+        self._ask_publisher()
+        row = self._publisher.acknowledged
+        if row != self._told_row and self._link.send("acknowledged", {"row": row}):
+            self._told_row = row
+        if self._http is None and time.monotonic() - self._http_tried > _HTTP_RETRY_S:
+            self._http_tried = time.monotonic()
+            self._start_http()
+
+    def _drain(self, row: int, timeout_s: float) -> int:
+        """Deliver everything up to `row`, tell the line, leave the broker in good order."""
+        limit = time.monotonic() + timeout_s
+        self._publisher.notify(row)
+        delivered = self._publisher.wait_acknowledged(row, max(0.0, limit - time.monotonic()))
+        self._tick()
+        self._publisher.stop(2.0)
+        self._tick()
+        return 0 if delivered else 1
+
+    def _start_http(self) -> None:
+        http = self._config.http
+        app = create_app(self._board, version=__version__, result_schema=SCHEMA_PATH.read_bytes())
+        try:
+            server = HttpServer(app, http)
+            server.start()
+        except ApiError as error:
+            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            self._board.set_reasons(
+                "http", [Reason(DeviceHealth.MAINTENANCE_REQUIRED, "HTTP_DOWN", "http", str(error))]
+            )
+            return
+        self._http = server
+        self._board.set_reasons("http", [])
+        logger.info("Health is at http://%s:%d/healthz", http.host, server.port)
+
+    def _ask_publisher(self) -> None:
+        state = self._publisher.state()
+        mqtt = self._config.mqtt
+        self._board.mqtt_reported(
+            MqttStatus(
+                connected=state.connected,
+                broker=f"{mqtt.host}:{mqtt.port}",
+                problem=state.problem,
+                acknowledged_total=state.acknowledged_total,
+                connects_total=state.connects_total,
+            )
+        )
+        reasons = []
+        if state.problem is not None:
+            code = "BROKER_REFUSES" if state.connected else "BROKER_AWAY"
+            reasons.append(Reason(DeviceHealth.MAINTENANCE_REQUIRED, code, "mqtt", state.problem))
+        self._board.set_reasons("mqtt", reasons)
+        self._publish_health()
+
+    def _publish_health(self) -> None:
+        overview = self._board.overview(time.monotonic_ns())
+        self._retain("health", overview.health_json())
+
+    def _publish_status(self, status: LineStatus) -> None:
+        for name, camera in status.cameras.items():
+            self._retain(f"{name}/status", {"state": camera.state, "reason": camera.detail or None})
+        models = [
+            {
+                "name": model.name,
+                "version": model.version,
+                "state": model.state,
+                "error": model.error,
+                "engine": model.engine,
+                "digest": model.digest,
+            }
+            for model in status.models
+        ]
+        self._retain("model", {"models": models})
+
+    def _retain(self, topic: str, value: dict[str, Any]) -> None:
+        """The publisher sends it when it differs from what it sent last."""
+        self._publisher.publish_retained(topic, json.dumps(value, separators=(",", ":")).encode())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The process' entry; started by the line, not by people."""
+    parser = argparse.ArgumentParser(description="The appliance's gateway; the line starts it.")
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--link", type=int, required=True, help="descriptor of our end of the socket pair")
+    options = parser.parse_args(arguments)
+    # Ctrl-C reaches the whole terminal: the line hears it, and tells us when everything is on disk.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.nice(5)  # telling others can wait for the verdict
+    config = load_config(options.config)
+    log.setup(config.station.log_level)
+    return Gateway(config, Link.inherited(options.link)).run()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

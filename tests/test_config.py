@@ -1,0 +1,134 @@
+"""The operator's file: what is wrong is said with its path, its value and the nearest right one."""
+
+import tomllib
+from importlib import resources
+
+import pytest
+from appliance.config import ApplianceConfig, load_config
+from appliance.errors import ConfigError
+
+GOOD = """
+[station]
+name = "box1"
+state_folder = "state"
+[cameras.top]
+recipe = "flange"
+takt_ms = 500
+[cameras.top.camera]
+driver = "virtual"
+[recipes.flange]
+model = "surface"
+deadline_ms = 100
+[models.surface]
+base_path = "models/surface"
+[mqtt]
+host = "127.0.0.1"
+base_topic = "acme/plant/area/line/box1"
+"""
+
+
+@pytest.fixture
+def written(tmp_path):
+    def write(text):
+        path = tmp_path / "appliance.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(path):
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    return str(caught.value)
+
+
+def test_the_example_is_a_configuration_that_works(written):
+    text = resources.files("appliance").joinpath("example.toml").read_text(encoding="utf-8")
+    assert load_config(written(text)).station.name == "line3-box1"
+
+
+def test_every_commented_default_of_the_example_is_a_key_that_exists(written):
+    """Uncomment each line in turn: a key that does not exist any more would be refused."""
+    text = resources.files("appliance").joinpath("example.toml").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    tried = 0
+    for number, line in enumerate(lines):
+        candidate = line.removeprefix("# ")
+        if not line.startswith("# ") or " = " not in candidate or not candidate[0].islower():
+            continue
+        key = candidate.split(" = ")[0]
+        if key in {"driver", "folder", "repeat"} and "pictures" in candidate + "".join(lines[number - 3 : number]):
+            continue  # the folder driver's own three lines, which replace the virtual one's
+        changed = [*lines[:number], candidate, *lines[number + 1 :]]
+        try:
+            tomllib.loads("\n".join(changed))
+        except tomllib.TOMLDecodeError:
+            continue  # a sentence, not a setting
+        tried += 1
+        try:
+            load_config(written("\n".join(changed)))
+        except ConfigError as error:
+            assert "no such key" not in str(error), candidate
+    assert tried > 30
+
+
+def test_relative_paths_are_relative_to_the_file(written, tmp_path):
+    config = load_config(written(GOOD))
+    assert config.station.state_folder == tmp_path / "state"
+    assert config.models["surface"].base_path == tmp_path / "models/surface"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("deadline_ms = 100", "deadlin_ms = 100", ["recipes.flange.deadlin_ms = 100", "Did you mean deadline_ms?"]),
+        ("deadline_ms = 100", 'deadline_ms = "fast"', ["recipes.flange.deadline_ms", "'fast'", "milliseconds"]),
+        ("deadline_ms = 100", "deadline_ms = -1", ["recipes.flange.deadline_ms is -1", "greater than 0"]),
+        ("deadline_ms = 100", "", ["recipes.flange.deadline_ms is missing", "milliseconds"]),
+        ('driver = "virtual"', 'driver = "virtal"', ["cameras.top.camera.driver", "'virtal'", "Did you mean virtual?"]),
+        ('driver = "virtual"', 'driver = "virtual"\nsed = 1', ["cameras.top.camera.sed = 1", "Did you mean seed?"]),
+        ('driver = "virtual"', 'driver = "folder"', ["cameras.top.camera.folder is missing"]),
+        ('recipe = "flange"', 'recipe = "flnge"', ["cameras.top.recipe is 'flnge'", "flange"]),
+        ('model = "surface"', 'model = "surfaces"', ["recipes.flange.model is 'surfaces'", "surface"]),
+        ("takt_ms = 500", "", ["takt_ms"]),
+        ('takt_ms = 500', 'takt_ms = 500\ntrigger = "tmer"', ["cameras.top.trigger is 'tmer'", "Did you mean timer?"]),
+        ("[mqtt]", "[mqqt]", ["mqqt", "Did you mean mqtt?", "mqtt is missing"]),
+        ('base_topic = "acme/plant/area/line/box1"', 'base_topic = "acme/+/x"', ["mqtt.base_topic is 'acme/+/x'"]),
+        ("[cameras.top]", '[cameras."to/p"]\nrecipe="flange"\n[cameras.top]', ["cameras", "to/p"]),
+        ("[models.surface]", '[models.surface]\nengines = ["litert", "tf"]', ["models.surface.engines.1 is 'tf'"]),
+    ],
+)
+def test_a_wrong_key_or_value_is_refused_with_its_path_and_the_nearest_right_one(written, old, new, says):
+    assert old in GOOD
+    said = refusal(written(GOOD.replace(old, new, 1)))
+    for part in says:
+        assert part in said, said
+
+
+def test_a_file_that_is_no_toml_says_the_line(written):
+    assert "line 2" in refusal(written("[station]\nname = = 3\n"))
+
+
+def test_a_file_that_is_not_there_says_its_path(tmp_path):
+    assert str(tmp_path / "none.toml") in refusal(tmp_path / "none.toml")
+
+
+def test_what_decides_a_verdict_changes_the_config_id(written):
+    one = load_config(written(GOOD))
+    other = load_config(written(GOOD.replace("deadline_ms = 100", "deadline_ms = 99")))
+    same = load_config(written(GOOD.replace("[mqtt]", "[mqtt]\nport = 1884")))
+    assert one.config_id("top") != other.config_id("top")
+    assert one.config_id("top") == same.config_id("top")
+
+
+def test_every_setting_has_a_description():
+    def undescribed(model, where):
+        for name, info in model.model_fields.items():
+            inner = getattr(info.annotation, "model_fields", None)
+            if inner is not None:
+                yield from undescribed(info.annotation, f"{where}.{name}")
+            elif not info.description and where:
+                yield f"{where}.{name}"
+
+    assert list(undescribed(ApplianceConfig, "")) == []
