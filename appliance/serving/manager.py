@@ -1,0 +1,179 @@
+"""The manager: brings what is loaded to what is wished, one step at a time, while everyone keeps borrowing."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Generic, TypeVar
+
+from appliance.serving.basic_manager import BasicManager
+from appliance.serving.errors import ServingError
+from appliance.serving.executor import ExecutorFactory, ThreadExecutor
+from appliance.serving.handle import Handle
+from appliance.serving.harness import Harness
+from appliance.serving.ids import ServableId
+from appliance.serving.loader import Loader
+from appliance.serving.monitor import ServableStateMonitor
+from appliance.serving.policy import Action, Policy, Unload
+from appliance.serving.resources import ResourceTracker
+from appliance.serving.state import HarnessState, ServableState
+
+logger = logging.getLogger(__name__)
+
+ServableT = TypeVar("ServableT")
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+class Manager(Generic[ServableT]):
+    """Owns every loaded version, and follows the wishes that sources aspire.
+
+    Threads: aspire(), borrow(), states() and stop() belong to any thread; step() to one at a time. Its own threads
+    are those of the executors, which load and unload.
+
+    A wish is whole and is kept: each step compares it with what is managed. From this follows:
+    - A version that left the wish and comes back while it loads or serves stays as it is, in place. One that is
+      already on its way out is loaded again, by the wish's loader, when it has gone.
+    - A load whose version was withdrawn is unloaded as soon as it ends, and is never served.
+    - A version that failed is tried again when the wish names another loader for it than the one that failed; a
+      source makes another one exactly when the content changed. An error in a loader's place replaces nothing.
+    - A version that loads or serves keeps its loader, whatever the wish says of its content.
+    - The latest version is the highest that is aspired: a rollback to what is still loaded is one step away.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        resources: ResourceTracker | None = None,
+        *,
+        max_load_retries: int = 2,
+        load_retry_interval_s: float = 5.0,
+        executors: ExecutorFactory = ThreadExecutor,
+        monitor: ServableStateMonitor | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Start nothing yet. `resources` None: nothing is counted. A load is one attempt and `max_load_retries` more.
+
+        `clock` is for showing (UTC); `monotonic_s` says when a next attempt is due.
+        """
+        self.monitor = monitor if monitor is not None else ServableStateMonitor()
+        self._policy = policy
+        self._basic: BasicManager[ServableT] = BasicManager(
+            resources,
+            self.monitor,
+            max_load_retries=max_load_retries,
+            load_retry_interval_s=load_retry_interval_s,
+            executors=executors,
+            clock=clock,
+            monotonic_s=monotonic_s,
+        )
+        self._stepping = threading.Lock()  # held by whoever steps
+        self._wishing = threading.Lock()
+        self._wishes: dict[str, Mapping[int, Loader[ServableT] | ServingError]] = {}  # guarded by _wishing
+        self._is_stopped = False  # guarded by _wishing
+
+    def aspire(self, name: str, versions: Mapping[int, Loader[ServableT] | ServingError]) -> None:
+        """Wish for exactly these versions of `name`: see `Aspire`. Returns at once; a later step acts on it."""
+        wish = {ServableId(name, version).version: payload for version, payload in versions.items()}
+        with self._wishing:
+            if not self._is_stopped:
+                self._wishes[name] = wish
+
+    def borrow(self, name: str, version: int | None = None) -> Handle[ServableT]:
+        """Borrow a version, or without one the latest: `with manager.borrow("surface") as handle: ...`.
+
+        Entering the handle raises NotServing; it takes about a microsecond and waits for nobody.
+        """
+        return self._basic.borrow(name, version)
+
+    def states(self, name: str | None = None) -> list[ServableState]:
+        """Every version known and those that ended last; by name, the newest version first."""
+        return self.monitor.states(name)
+
+    def step(self) -> Action | None:
+        """Compare the wishes with what is managed, and begin one load or unload; None where there is none to begin.
+
+        Takes microseconds: what takes long is handed to the executors. Unloads go before loads.
+        """
+        with self._stepping:
+            with self._wishing:
+                wishes = dict(self._wishes)
+            for name, wish in wishes.items():
+                self._reconcile(name, wish)
+            self._basic.resume_loads()
+            action = self._next_action(wishes)
+            if action is not None:
+                self._begin(action)
+        self.monitor.tell()
+        return action
+
+    def run(self, stop: threading.Event, *, tick_s: float = 0.1) -> None:
+        """Step until `stop` is set, looking every `tick_s`. The caller's thread is the manager's until then."""
+        while not stop.wait(tick_s):
+            while self.step() is not None:
+                pass
+
+    def stop(self, timeout_s: float) -> Sequence[ServableId]:
+        """Wish for nothing, and unload everything; further wishes are ignored.
+
+        Returns after at most about `timeout_s` seconds, with what is left: versions still borrowed, or whose loader
+        does not return. Nothing left: no thread of the manager's is left either.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        with self._wishing:
+            self._is_stopped = True
+            self._wishes = {name: {} for name in self._wishes}
+        while True:
+            seen = self._basic.changes
+            while self.step() is not None:
+                pass
+            left_s = deadline_s - time.monotonic()
+            if not self._basic.harnesses() or left_s <= 0:
+                break
+            self._basic.wait_for_change(seen, left_s)
+        with self._stepping:
+            self._basic.stop_executors(max(0.0, deadline_s - time.monotonic()))
+        left = sorted(harness.id for harness in self._basic.harnesses())
+        for each in left:
+            logger.warning("%s is still borrowed or busy after %g s and was not unloaded", each, timeout_s)
+        return left
+
+    def _reconcile(self, name: str, wish: Mapping[int, Loader[ServableT] | ServingError]) -> None:
+        for harness in self._basic.harnesses(name):
+            self._basic.want(harness, is_aspired=harness.id.version in wish)
+            if _is_over(harness, wish.get(harness.id.version)):
+                self._basic.forget(harness)
+        managed = {harness.id.version for harness in self._basic.harnesses(name)}
+        for version in sorted(wish.keys() - managed):
+            self._basic.manage(ServableId(name, version), wish[version])
+        if not wish and not managed:
+            self._forget_wish(name, wish)
+
+    def _forget_wish(self, name: str, wish: Mapping[int, Loader[ServableT] | ServingError]) -> None:
+        with self._wishing:
+            if self._wishes.get(name) is wish:
+                del self._wishes[name]
+
+    def _next_action(self, names: Mapping[str, object]) -> Action | None:
+        """One action of the policy's over all names; unloads first, since they make room."""
+        wanted = [self._policy([harness.snapshot() for harness in self._basic.harnesses(name)]) for name in names]
+        actions = [action for action in wanted if action is not None]
+        return min(actions, key=lambda action: not isinstance(action, Unload), default=None)
+
+    def _begin(self, action: Action) -> None:
+        if isinstance(action, Unload):
+            self._basic.unload(action.id)
+        else:
+            self._basic.load(action.id)
+
+
+def _is_over(harness: Harness[ServableT], payload: Loader[ServableT] | ServingError | None) -> bool:
+    """Whether to forget it: gone and not wanted, or failed and wanted with other content."""
+    if not harness.is_aspired:
+        return harness.holds_nothing
+    has_failed = harness.state is HarnessState.ERROR
+    return has_failed and not isinstance(payload, ServingError) and payload is not harness.loader
