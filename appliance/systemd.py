@@ -60,9 +60,7 @@ def watchdog_period_s() -> float | None:
     if period is None:
         return None
     if not period.isdecimal() or int(period) == 0:
-        raise ConfigError(
-            f"WATCHDOG_USEC is {period!r}, which is no number of microseconds: leave it to systemd"
-        )
+        raise ConfigError(f"WATCHDOG_USEC is {period!r}, which is no number of microseconds: leave it to systemd")
     return int(period) / 1_000_000
 
 

@@ -33,9 +33,7 @@ def stderr_of(program: str, *, is_journal: bool) -> list[str]:
             **os.environ,
             "JOURNAL_STREAM": f"{inode.st_dev}:{inode.st_ino}" if is_journal else "8:1",
         }
-        subprocess.run(
-            [sys.executable, "-c", program], stderr=writing, env=environment, check=True, timeout=30
-        )
+        subprocess.run([sys.executable, "-c", program], stderr=writing, env=environment, check=True, timeout=30)
         os.close(writing)
         return lines.read().splitlines()
 
