@@ -1,10 +1,27 @@
-"""How much memory this process holds, and how what was freed goes back to the system."""
+"""Memory: what this process holds, how it goes back to the system, and arrays that engines read where they lie."""
 
 import ctypes
 import os
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+
+from appliance.runtimes.model import Array
+
+ALIGNMENT_BYTES = 64
+"""Memory that lies otherwise is copied by TensorFlow and refused by LiteRT."""
+_READ_BEYOND_BYTES = 64
+"""Vector code may read (not use) that much beyond an array's end."""
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array in memory that an engine reads in place; its content is arbitrary."""
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    memory = np.empty(ALIGNMENT_BYTES + size + _READ_BEYOND_BYTES, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT_BYTES
+    return memory[start : start + size].view(dtype).reshape(shape)
 
 
 def resident_bytes() -> int:

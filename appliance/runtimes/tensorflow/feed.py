@@ -6,13 +6,11 @@ from typing import Protocol
 
 import numpy as np
 
+from appliance.runtimes.memory import aligned
 from appliance.runtimes.model import Array, TensorSpec, checked_input
 from appliance.runtimes.tensorflow.capi import TensorFlow
 from appliance.runtimes.tensorflow.dtypes import STRING, tensorflow_number
 from appliance.runtimes.tensorflow.strings import tensor_of
-
-ALIGNMENT_BYTES = 64
-"""Where TensorFlow reads a tensor in place; memory that lies otherwise it copies."""
 
 
 class Feed(Protocol):
@@ -104,11 +102,3 @@ class _FreshFeed:
     def __del__(self) -> None:
         with suppress(AttributeError):  # __init__ did not come that far
             self.empty()
-
-
-def aligned(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> Array:
-    """An array in memory that an engine reads in place."""
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    memory = np.empty(size + ALIGNMENT_BYTES, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT_BYTES
-    return memory[start : start + size].view(dtype).reshape(shape)
