@@ -1,0 +1,45 @@
+"""Which numbers were given out, in a file of its own: it survives when the database does not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.outbox import smallfile
+
+FILE_NAME = "highwater.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far one stream may have come."""
+
+    stream: str
+    reserved: int
+    """No sequence above this one was ever given out; those up to it may have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class HighWater:
+    """How far everything may have come."""
+
+    row: int
+    marks: Mapping[tuple[str, str], Mark]
+    """(camera, topic) -> its newest stream."""
+
+
+def read(folder: Path) -> HighWater | None:
+    """None where it was never written, or is damaged. Raises OSError."""
+    content = smallfile.read(folder / FILE_NAME)
+    if content is None:
+        return None
+    marks = {(one["camera"], one["topic"]): Mark(one["stream"], one["reserved"]) for one in content["streams"]}
+    return HighWater(content["row"], marks)
+
+
+def write(folder: Path, mark: HighWater) -> None:
+    """Milliseconds. Raises OSError."""
+    streams = [
+        {"camera": camera, "topic": topic, "stream": one.stream, "reserved": one.reserved}
+        for (camera, topic), one in mark.marks.items()
+    ]
+    smallfile.replace(folder / FILE_NAME, {"row": mark.row, "streams": streams})

@@ -1,0 +1,171 @@
+"""Keeps a connection to the broker: makes it, notices its end, and makes the next one after a while."""
+
+import logging
+import select
+import socket
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Final
+
+from appliance.errors import ApplianceError
+from appliance.outbox.backoff import Backoff
+from appliance.outbox.config import MqttConfig
+from appliance.outbox.mqtt import Closed, Connection, End, Event, Opened, Receipt
+
+_log = logging.getLogger(__name__)
+
+_RETRY_FIRST_S: Final = 1.0
+_RETRY_LAST_S: Final = 15.0
+_JITTER: Final = 0.3
+_SETTLED_S: Final = 10.0
+"""A connection that lasted this long was a good one: the next attempt after it comes soon."""
+_ANSWER_S: Final = 10.0
+"""For the broker to let us in once its port is open."""
+_TAKEOVER_SHOWN_S: Final = 120.0
+"""Two boxes with one id take turns: each is connected half of the time, and the trouble stays."""
+_SHORT_LIVED_MAX: Final = 3
+"""Connections in a row that ended at once, before that is called a take-over on MQTT 3.1.1, where nobody says so."""
+
+
+class Link:
+    """One thread makes all calls; it is the only one that talks to the broker."""
+
+    def __init__(self, config: MqttConfig, client_id: str) -> None:
+        self._config = config
+        self._client_id = client_id
+        self._address = f"{config.host}:{config.port}"
+        self._connection: Connection | None = None
+        self._began_ns = 0
+        self._backoff = Backoff(_RETRY_FIRST_S, _RETRY_LAST_S, jitter=_JITTER)
+        self._next_attempt_ns = 0
+        self._short_lived = 0
+        self._takeover: tuple[int, str] | None = None
+        self._problem: str | None = f"The MQTT broker {self._address} was not reached yet"
+        self.is_open = False
+        """The broker has let us in, and the connection was not seen to end."""
+        self.since = datetime.now(timezone.utc)
+        """When `is_open` changed last."""
+
+    def problem(self) -> str | None:
+        """Why nothing can be sent, or what makes the connection unsteady; None when all is well."""
+        if self._problem is None and self._takeover is not None and time.monotonic_ns() < self._takeover[0]:
+            return self._takeover[1]
+        return self._problem
+
+    def serve(self, timeout_s: float, wake: socket.socket) -> list[Event]:
+        """Send, receive, or make a connection, until something happened, `wake` is readable or the time is over.
+
+        Making a connection takes as long as MqttConfig.connect_timeout_s allows.
+        """
+        if self._connection is None:
+            wait_s = (self._next_attempt_ns - time.monotonic_ns()) / 1e9
+            if wait_s > 0:
+                _wait_for(wake, min(wait_s, timeout_s))
+                return []
+            self._connect()
+        if self._connection is None:
+            return []
+        events = self._connection.serve(timeout_s, wake)
+        for event in events:
+            self._note(event)
+        if self._is_ignored():
+            closed = self.give_up(f"The MQTT broker {self._address} does not answer as one: check host and port")
+            events.append(closed)
+        return events
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool,
+        content_type: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> int:
+        """Send below the base topic; returns the number of its Receipt. Only while `is_open`."""
+        if self._connection is None:
+            msg = "publish() without a connection"
+            raise RuntimeError(msg)
+        return self._connection.publish(
+            f"{self._config.base_topic}/{topic}",
+            payload,
+            retain=retain,
+            content_type=content_type,
+            attributes=attributes,
+        )
+
+    def give_up(self, problem: str) -> Closed:
+        """End a connection that only looks alive."""
+        closed = Closed(End.LOST, problem)
+        self._note(closed)
+        return closed
+
+    def close(self) -> None:
+        """Leave for good and politely: the broker does not send our last will."""
+        if self._connection is not None:
+            self._connection.close(politely=True)
+            self._connection = None
+        self._set_open(is_open=False)
+
+    def _connect(self) -> None:
+        self._began_ns = time.monotonic_ns()
+        try:
+            self._connection = Connection(self._config, self._client_id)
+        except ApplianceError as error:
+            self._fail(str(error))
+
+    def _note(self, event: Event) -> None:
+        match event:
+            case Opened():
+                self._problem = None
+                self._set_open(is_open=True)
+                _log.info("connected to the MQTT broker %s as %s", self._address, self._client_id)
+            case Closed(end, problem):
+                if self._connection is not None:
+                    self._connection.close(politely=False)
+                    self._connection = None
+                self._judge(end, problem)
+                self._set_open(is_open=False)
+                self._fail(problem)
+            case Receipt():
+                pass
+
+    def _judge(self, end: End, problem: str) -> None:
+        """Learn from how long it lasted."""
+        settled = self._age_s() > _SETTLED_S
+        if settled:
+            self._backoff.reset()
+        self._short_lived = self._short_lived + 1 if self.is_open and not settled else 0
+        if end is not End.TAKEN_OVER and self._config.protocol == "3.1.1" and self._short_lived >= _SHORT_LIVED_MAX:
+            end = End.TAKEN_OVER
+            problem = (
+                f"The MQTT broker {self._address} ends each connection soon after it began: probably a second box"
+                f" has our client id {self._client_id}; delete the file client-id on one of them"
+            )
+        if end is End.TAKEN_OVER:
+            self._takeover = (time.monotonic_ns() + int(_TAKEOVER_SHOWN_S * 1e9), problem)
+
+    def _fail(self, problem: str) -> None:
+        wait_s = self._backoff.next_s()
+        if problem != self._problem:
+            _log.warning("%s (next attempt in %.1f s)", problem, wait_s)
+        self._problem = problem
+        self._next_attempt_ns = time.monotonic_ns() + int(wait_s * 1e9)
+
+    def _is_ignored(self) -> bool:
+        return self._connection is not None and not self.is_open and self._age_s() > _ANSWER_S
+
+    def _set_open(self, *, is_open: bool) -> None:
+        if is_open is not self.is_open:
+            self.since = datetime.now(timezone.utc)
+        self.is_open = is_open
+
+    def _age_s(self) -> float:
+        return (time.monotonic_ns() - self._began_ns) / 1e9
+
+
+def _wait_for(wake: socket.socket, timeout_s: float) -> None:
+    poll = select.poll()
+    poll.register(wake, select.POLLIN)
+    poll.poll(int(timeout_s * 1000) + 1)

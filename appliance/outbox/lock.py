@@ -1,0 +1,35 @@
+"""One writer for one outbox, over all processes of the box."""
+
+import fcntl
+import os
+from pathlib import Path
+
+from appliance.outbox.errors import OutboxInUse
+
+
+class WriterLock:
+    """Held from take() to release(), or to the end of the process however it ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "writer.lock"
+        self._descriptor: int | None = None
+
+    def take(self) -> None:
+        """Raises OutboxInUse, OSError; does nothing where it is held already."""
+        if self._descriptor is not None:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            msg = f"Another appliance writes the outbox {self._path.parent}: stop it, or give this one its own folder"
+            raise OutboxInUse(msg) from error
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """May be called without take()."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,296 @@
+"""The one module that knows paho: one connection to the broker, from its opening to its end.
+
+A connection is never used again after it was lost. paho keeps unsent messages over a reconnect and mixes them with
+new ones; a new client has nothing to mix. Whatever goes wrong comes out as a sentence.
+"""
+
+import enum
+import select
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from appliance import systemd
+from appliance.errors import ConfigError
+from appliance.outbox.config import MqttConfig, TlsConfig
+from appliance.outbox.errors import BrokerUnreachable
+
+AVAILABILITY: Final = "availability"
+ONLINE: Final = b"online"
+OFFLINE: Final = b"offline"
+
+_NOBODY_LISTENS: Final = 0x10
+_WRONG_VERSION: Final = 0x84
+_BAD_PASSWORD: Final = 0x86
+_NOT_AUTHORIZED: Final = 0x87
+_TAKEN_OVER: Final = 0x8E
+_SECRET_MAX_BYTES: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The broker has let us in."""
+
+    receive_maximum: int
+    """Messages it wants to have under way at most."""
+    packet_max_bytes: int | None
+    """The largest message it takes, with its topic and properties; None where it names no limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The broker's answer to one message."""
+
+    message_id: int
+    refusal: str | None
+    """The broker's reason for not taking it; None where it took it."""
+    nobody_listens: bool
+
+
+class End(enum.Enum):
+    """How a connection ended."""
+
+    LOST = enum.auto()
+    """It broke, or the broker closed it."""
+    REFUSED = enum.auto()
+    """The broker did not let us in."""
+    TAKEN_OVER = enum.auto()
+    """Somebody else came with our client id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The connection is over."""
+
+    end: End
+    problem: str
+
+
+Event = Opened | Receipt | Closed
+
+
+class Connection:
+    """One connection. One thread makes all calls; nothing else runs beside it."""
+
+    def __init__(self, config: MqttConfig, client_id: str) -> None:
+        """Connect to the broker's port, for at most some seconds. `Opened` or `Closed` follows from serve().
+
+        Raises: BrokerUnreachable, ConfigError (the password or a certificate cannot be read).
+        """
+        self._config = config
+        self._client_id = client_id
+        self._address = f"{config.host}:{config.port}"
+        self._events: list[Event] = []
+        self._is_over = False
+        self._client = self._new_client()
+        try:
+            self._client.connect(config.host, config.port, keepalive=config.keepalive_s)
+        except (OSError, ValueError) as error:
+            raise BrokerUnreachable(self._unreachable(error)) from error
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool,
+        content_type: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+    ) -> int:
+        """Send with QoS 1; returns the number that its Receipt will carry.
+
+        `content_type` and `attributes` (user properties) reach subscribers that speak MQTT 5.
+        """
+        properties = self._properties(attributes, content_type) if self._config.protocol == "5" else None
+        return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
+
+    def serve(self, timeout_s: float, wake: socket.socket) -> list[Event]:
+        """Send and receive until something happened, `wake` has something to read, or the time is over."""
+        try:
+            if self._client.socket() is not None and not self._events:
+                self._wait(timeout_s, wake)
+            if self._client.socket() is not None:
+                self._client.loop_misc()
+        except Exception as error:  # noqa: BLE001
+            # The boundary to paho's parser: bytes that are not MQTT make it raise whatever they hit.
+            self._end(End.LOST, f"The MQTT broker {self._address} sends what is not MQTT ({error}): check the port")
+        if self._client.socket() is None:
+            self._end(End.LOST, f"The connection to the MQTT broker {self._address} is lost; results wait on the disk")
+        events, self._events = self._events, []
+        return events
+
+    def close(self, *, politely: bool) -> None:
+        """End it; politely, the broker forgets our last will, otherwise it sends it. May be called twice."""
+        self._is_over = True
+        if politely:
+            self._client.disconnect()
+            while self._client.want_write() and self._client.loop_write() is MQTTErrorCode.MQTT_ERR_SUCCESS:
+                pass
+        sock = self._client.socket()
+        if sock is not None:
+            sock.close()
+
+    def _new_client(self) -> Client:
+        config = self._config
+        is_5 = config.protocol == "5"
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=None if is_5 else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if is_5 else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.max_inflight_messages_set(0)  # its user has a window of its own, and paho's is slow when large
+        client.connect_timeout = config.connect_timeout_s
+        client.will_set(f"{config.base_topic}/{AVAILABILITY}", OFFLINE, qos=1, retain=True)
+        if config.username is not None:
+            client.username_pw_set(config.username, _password(config.password_file))
+        if config.tls is not None:
+            client.tls_set_context(_tls_context(config.tls))
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        return client
+
+    def _wait(self, timeout_s: float, wake: socket.socket) -> None:
+        sock = self._client.socket()
+        if sock is None:
+            return
+        if isinstance(sock, ssl.SSLSocket) and sock.pending():
+            timeout_s = 0.0
+        poll = select.poll()
+        poll.register(wake, select.POLLIN)
+        wants = select.POLLIN | (select.POLLOUT if self._client.want_write() else 0)
+        poll.register(sock.fileno(), wants)
+        ready = dict(poll.poll(int(timeout_s * 1000) + 1))
+        events = ready.get(sock.fileno(), 0)
+        if events & select.POLLOUT:
+            self._client.loop_write()
+        if events & ~select.POLLOUT or timeout_s == 0.0:
+            self._client.loop_read()
+
+    def _on_connect(
+        self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._end(End.REFUSED, self._refused(reason))
+            return
+        self._events.append(
+            Opened(
+                receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
+                packet_max_bytes=getattr(properties, "MaximumPacketSize", None),
+            )
+        )
+
+    def _on_publish(
+        self, _client: Client, _data: Any, message_id: int, reason: ReasonCode, _properties: Properties
+    ) -> None:
+        refusal = str(reason) if reason.is_failure else None
+        self._events.append(Receipt(message_id, refusal, reason.value == _NOBODY_LISTENS))
+
+    def _on_disconnect(
+        self, _client: Client, _data: Any, flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if flags.is_disconnect_packet_from_server and reason.value == _TAKEN_OVER:
+            self._end(
+                End.TAKEN_OVER,
+                f"Another client came to the MQTT broker {self._address} with our id {self._client_id}: two boxes run"
+                " on copies of one disk, or with one name; delete the file client-id on one of them",
+            )
+        elif flags.is_disconnect_packet_from_server:
+            self._end(
+                End.LOST,
+                f"The MQTT broker {self._address} ended the connection ({reason}); results wait on the disk",
+            )
+        else:
+            self._end(
+                End.LOST,
+                f"The connection to the MQTT broker {self._address} is lost; results wait on the disk",
+            )
+
+    def _end(self, end: End, problem: str) -> None:
+        if not self._is_over:
+            self._is_over = True
+            self._events.append(Closed(end, problem))
+
+    def _refused(self, reason: ReasonCode) -> str:
+        if reason.value in {_BAD_PASSWORD, _NOT_AUTHORIZED}:
+            who = "a client without a name" if self._config.username is None else f"user {self._config.username!r}"
+            return f"The MQTT broker {self._address} refuses {who} ({reason}): check username and password_file"
+        if reason.value == _WRONG_VERSION:
+            return (
+                f"The MQTT broker {self._address} does not speak MQTT {self._config.protocol}: set protocol"
+                " in the mqtt settings"
+            )
+        return f"The MQTT broker {self._address} does not let us in ({reason}); results wait on the disk"
+
+    def _unreachable(self, error: Exception) -> str:
+        where = f"The MQTT broker {self._address}"
+        match error:
+            case ssl.SSLCertVerificationError():
+                return (
+                    f"{where} shows a certificate that does not hold ({error.verify_message}): check ca_file and host"
+                )
+            case ssl.SSLError():
+                return f"{where} and we do not agree on TLS ({error.reason}): check tls and port"
+            case socket.gaierror():
+                return f"{where} has a name that nobody knows: check host and the name server"
+            case ConnectionRefusedError():
+                return f"{where} does not answer there: is it running, and is port right?"
+            case TimeoutError():
+                return f"{where} does not answer within {self._config.connect_timeout_s:g} s: check cable and host"
+            case OSError():
+                return f"{where} cannot be reached ({error.strerror or error}): check cable and host"
+            case _:
+                return f"{where} cannot be reached ({error})"
+
+    def _properties(self, attributes: Mapping[str, str] | None, content_type: str | None) -> Properties:
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.PayloadFormatIndicator = 1
+        if content_type is not None:
+            properties.ContentType = content_type
+        if attributes:
+            properties.UserProperty = list(attributes.items())
+        return properties
+
+
+def _password(file: str | None) -> str | None:
+    """Raises ConfigError."""
+    if file is None:
+        return None
+    if "/" not in file:
+        password = systemd.credential(file)
+        if password is None:
+            msg = f"There is no credential {file!r} for MQTT: add LoadCredential= to the unit, or give a path"
+            raise ConfigError(msg)
+        return password
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.read(_SECRET_MAX_BYTES).decode().removesuffix("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"The MQTT password cannot be read from {file} ({error}): check password_file and its permissions"
+        raise ConfigError(msg) from error
+
+
+def _tls_context(config: TlsConfig) -> ssl.SSLContext:
+    """Read anew for each connection, so that renewed certificates count. Raises ConfigError."""
+    try:
+        context = ssl.create_default_context(cafile=config.ca_file)
+        if config.certificate_file is not None:
+            context.load_cert_chain(config.certificate_file, config.key_file)
+    except OSError as error:
+        msg = (
+            f"The certificates for MQTT cannot be used ({error}): check ca_file ({config.ca_file}),"
+            f" certificate_file ({config.certificate_file}) and key_file"
+        )
+        raise ConfigError(msg) from error
+    return context

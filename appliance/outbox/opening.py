@@ -1,0 +1,179 @@
+"""From a folder to a database that can be trusted: make it, check it, or rebuild it from what can be read."""
+
+import logging
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from appliance.outbox import highwater, salvage, smallfile, watermark
+from appliance.outbox.database import FORMAT, Database, Limits, create, in_our_words
+from appliance.outbox.errors import DiskFailed, OutboxDamaged
+from appliance.outbox.row import Row
+from appliance.outbox.salvage import Expected
+
+_log = logging.getLogger(__name__)
+
+_CHECK_S: Final = 5.0
+"""A check that takes longer is left unfinished: each row's own checksum is still read before it is sent."""
+_SALVAGE_S: Final = 20.0
+_ROWS_APART: Final = 1_000_000
+"""Between the last row that may have been and a rebuilt file's first: the gateway may have come further than it
+wrote down, and a row's number is never used again."""
+_DAMAGED_KEPT: Final = 2
+"""Damaged files kept for whoever looks into it; older ones are removed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """What the small files say about the large one."""
+
+    high: highwater.HighWater | None
+    acknowledged: watermark.Acknowledged
+
+    @property
+    def last_row(self) -> int:
+        return max(0 if self.high is None else self.high.row, self.acknowledged.row)
+
+
+def current(folder: Path) -> Path | None:
+    """The file in use; None where there is none yet. Raises OSError."""
+    return max(folder.glob("results-*.db"), key=_generation, default=None)
+
+
+def open_database(folder: Path, limits: Limits) -> Database:
+    """Open the outbox of `folder`, making or rebuilding it where that is needed; blocks for seconds.
+
+    Raises: DiskFull, DiskFailed. It never starts empty where results may have been: then there are gap rows.
+    """
+    with in_our_words(f"The outbox folder {folder}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        evidence = _Evidence(highwater.read(folder), watermark.read(folder))
+        path = current(folder)
+    if path is None and evidence.last_row == 0 and not damaged_files(folder):
+        path = folder / "results-1.db"
+        create(path, [], 0)
+        _sync(folder)
+    try:
+        return _open_trusted(folder, path, evidence, limits)
+    except OutboxDamaged as damage:
+        rebuilt = _rebuild(folder, path, evidence, str(damage))
+        return Database(folder, rebuilt, limits)
+
+
+def rebuild(database: Database, folder: Path, why: str, limits: Limits) -> Database:
+    """Replace a database that turned out damaged while in use. Raises DiskFull, DiskFailed."""
+    database.close()
+    with in_our_words(f"The outbox folder {folder}"):
+        evidence = _Evidence(highwater.read(folder), watermark.read(folder))
+    rebuilt = _rebuild(folder, database.path, evidence, why)
+    return Database(folder, rebuilt, limits)
+
+
+def damaged_files(folder: Path) -> list[Path]:
+    """Those set aside and not yet removed by a person, oldest first."""
+    return sorted(folder.glob("damaged-*.db"), key=_generation)
+
+
+def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: Limits) -> Database:
+    if path is None:
+        msg = f"There is no outbox in {folder}, and there was one before"
+        raise OutboxDamaged(msg)
+    _set_older_aside(folder, path)
+    if evidence.acknowledged.damaged_in == path.name:
+        msg = f"The outbox {path} is damaged (a row's checksum is wrong)"
+        raise OutboxDamaged(msg)
+    _check(path)
+    database = Database(folder, path, limits)
+    if database.last_row < evidence.last_row:
+        database.close()
+        msg = f"The outbox {path} is older than what was recorded in it (a restored copy?)"
+        raise OutboxDamaged(msg)
+    return database
+
+
+def _check(path: Path) -> None:
+    """Raises OutboxDamaged, DiskFailed."""
+    end_ns = time.monotonic_ns() + int(_CHECK_S * 1e9)
+    with in_our_words(f"The outbox {path}"):
+        db = sqlite3.connect(path.resolve().as_uri() + "?mode=rw", uri=True, timeout=1.0)
+        try:
+            db.set_progress_handler(lambda: time.monotonic_ns() > end_ns, 100_000)
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if "interrupted" not in str(error):
+                raise
+            _log.warning("the outbox %s is too large to be checked in %.0f s", path, _CHECK_S)
+            return
+        finally:
+            db.close()
+    if version > FORMAT:
+        msg = f"The outbox {path} was written by a newer appliance (format {version}): install that one again"
+        raise DiskFailed(msg)
+    if found != "ok" or version == 0:
+        msg = f"The outbox {path} is damaged ({found if version else 'it is empty'})"
+        raise OutboxDamaged(msg)
+
+
+def _rebuild(folder: Path, damaged: Path | None, evidence: _Evidence, why: str) -> Path:
+    """A new file with the rows that can be read and a gap message for each run that cannot; streams begin anew."""
+    start_ns = time.monotonic_ns()
+    saved: list[Row] = []
+    slack = 0 if evidence.high is None else 1000 * (1 + len(evidence.high.marks))
+    if damaged is not None:
+        saved = salvage.readable_rows(damaged, evidence.acknowledged.row + 1, evidence.last_row + slack, _SALVAGE_S)
+    last_row = max([evidence.last_row, *(row.row for row in saved)]) + _ROWS_APART
+    lost = list(salvage.gaps(_expected(evidence, saved), saved, last_row + 1, "outbox_damaged"))
+    generation = 1 + max([_generation(path) for path in (*folder.glob("*-*.db"), damaged) if path], default=0)
+    path = folder / f"results-{generation}.db"
+    create(path, [*saved, *lost], last_row + len(lost))
+    _sync(folder)
+    _set_older_aside(folder, path)
+    _log.error(
+        "%s: %d results saved from it, %d runs of numbers lost and named in gap messages; new streams begin in %s"
+        " (%.1f s)",
+        why,
+        len(saved),
+        len(lost),
+        path,
+        (time.monotonic_ns() - start_ns) / 1e9,
+    )
+    return path
+
+
+def _expected(evidence: _Evidence, saved: list[Row]) -> list[Expected]:
+    """What each known stream owes, beyond what is acknowledged; from the rows alone where the high water is lost."""
+    highest = {row.stream: (row.camera, row.through) for row in saved}
+    if evidence.high is not None:
+        for (camera, _), mark in evidence.high.marks.items():
+            highest[mark.stream] = (camera, mark.reserved)
+    acknowledged = evidence.acknowledged.sequences
+    return [
+        Expected(camera, stream, acknowledged.get(stream, 0) + 1, last) for stream, (camera, last) in highest.items()
+    ]
+
+
+def _set_older_aside(folder: Path, in_use: Path) -> None:
+    with in_our_words(f"The outbox folder {folder}"):
+        for path in folder.glob("results-*.db"):
+            if path != in_use:
+                for suffix in ("-wal", "-shm", ""):
+                    beside = path.with_name(path.name + suffix)
+                    if beside.exists():
+                        beside.rename(folder / beside.name.replace("results", "damaged", 1))
+        for path in damaged_files(folder)[:-_DAMAGED_KEPT]:
+            _log.warning("removing %s: only the newest %d damaged files are kept", path, _DAMAGED_KEPT)
+            for suffix in ("-wal", "-shm", ""):
+                path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    with in_our_words(f"The outbox folder {folder}"):
+        smallfile.sync_folder(folder)
+
+
+def _generation(path: Path) -> int:
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0

@@ -1,0 +1,99 @@
+"""How far the broker has acknowledged: written by the gateway alone, read by both sides."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from appliance.outbox import smallfile
+from appliance.outbox.errors import DiskFailed
+from appliance.outbox.row import Row
+
+FILE_NAME: Final = "watermark.json"
+
+_PERIOD_S: Final = 0.05
+"""Receipts of this long are written together: a crash costs at most these as duplicates."""
+_STREAMS_MAX: Final = 256
+"""Streams that ended are forgotten when there are more: only a running one can still lose something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """Every row up to `row` is in the broker's hands."""
+
+    row: int = 0
+    sequences: Mapping[str, int] = field(default_factory=dict)
+    """stream -> the last of its numbers that the broker has."""
+    damaged_in: str | None = None
+    """The file in which the gateway found a row that is not what was written; its writer has to rebuild it."""
+
+
+def read(folder: Path) -> Acknowledged:
+    """What the gateway wrote last; nothing acknowledged where there is no such file. Raises OSError."""
+    content = smallfile.read(folder / FILE_NAME)
+    if content is None:
+        return Acknowledged()
+    return Acknowledged(content["row"], content["sequences"], content["damaged_in"])
+
+
+def changed_ns(folder: Path) -> int | None:
+    """When the file was written last, to tell whether it has to be read again; None without one. Raises OSError."""
+    try:
+        return (folder / FILE_NAME).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
+class Watermark:
+    """The gateway's pen. One thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._acknowledged = read(folder)
+        self._sequences = dict(self._acknowledged.sequences)
+        self._damaged_in: str | None = None
+        self._row = self._acknowledged.row
+        self._written_ns = 0
+
+    @property
+    def row(self) -> int:
+        """The last row of the unbroken run of acknowledged ones."""
+        return self._row
+
+    def advance(self, row: Row) -> None:
+        """The broker has `row` and all before it. Reaches the disk with `flush`."""
+        self._row = row.row
+        self._sequences.pop(row.stream, None)
+        self._sequences[row.stream] = row.through
+        while len(self._sequences) > _STREAMS_MAX:
+            del self._sequences[next(iter(self._sequences))]
+
+    def damaged(self, file_name: str | None) -> None:
+        """Tell the writer that this file of its cannot be read; None when all can be."""
+        self._damaged_in = file_name
+
+    def due_in_s(self) -> float | None:
+        """Seconds until `flush` has something to write; None when nothing changed."""
+        if (self._row, self._damaged_in) == (self._acknowledged.row, self._acknowledged.damaged_in):
+            return None
+        return max(0.0, _PERIOD_S - (time.monotonic_ns() - self._written_ns) / 1e9)
+
+    def flush(self) -> None:
+        """Write it, in milliseconds, where something changed. Raises DiskFailed; the caller may go on."""
+        if self.due_in_s() is None:
+            return
+        now = Acknowledged(self._row, dict(self._sequences), self._damaged_in)
+        self._written_ns = time.monotonic_ns()
+        try:
+            smallfile.replace(
+                self._folder / FILE_NAME,
+                {"row": now.row, "sequences": now.sequences, "damaged_in": now.damaged_in},
+            )
+        except OSError as error:
+            msg = (
+                f"How far the broker has come cannot be written to {self._folder} ({error.strerror}): "
+                "after a restart some results are sent twice; make room on the disk"
+            )
+            raise DiskFailed(msg) from error
+        self._acknowledged = now
