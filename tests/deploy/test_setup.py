@@ -1,0 +1,143 @@
+"""From a clone to a filled environment: what is there is left alone, what is missing is said in one sentence."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from machine import CHECKOUT
+
+NOBODY = 65534
+OFFLINE = {"PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="makes namespaces or another user, which needs root")
+
+
+def deploy(clone: Path, *arguments: str, before: tuple[str, ...] = (), **environment: str):
+    """Run a command of deploy/ in a clone, as the user and in the surroundings that `before` makes."""
+    return subprocess.run(
+        [*before, str(clone / "deploy" / arguments[0]), *arguments[1:]],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd="/",
+        env={
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "HOME": "/nonexistent",
+            **environment,
+        },
+    )
+
+
+@pytest.fixture
+def clone(tmp_path) -> Path:
+    """A fresh clone that everybody may enter."""
+    folder = tmp_path / "clone"
+    (folder / "deploy").mkdir(parents=True)
+    for name in ("demo", "test", "install", "setup", "constraints.txt"):
+        shutil.copy(CHECKOUT / "deploy" / name, folder / "deploy")
+    shutil.copy(CHECKOUT / "pyproject.toml", folder)
+    for parent in (folder, *folder.parents[:3]):
+        parent.chmod(0o777 if parent == folder else 0o755)
+    return folder
+
+
+@pytest.fixture
+def as_nobody() -> tuple[str, ...]:
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
+
+
+def fill(clone: Path, purpose: str) -> None:
+    """Make an environment that looks filled, with an `appliance` that prints its arguments."""
+    python = shutil.which("python3", path="/usr/bin") or sys.executable  # the system's may be used by everybody
+    subprocess.run([python, "-m", "venv", "--without-pip", clone / ".venv"], check=True, timeout=60)
+    program = clone / ".venv" / "bin" / "appliance"
+    program.write_text('#!/bin/sh\necho "$@"\n')
+    program.chmod(0o755)
+    fingerprint = f'. {clone}/deploy/setup; fingerprint "$1" >"$1/filled-for-{purpose}"'
+    subprocess.run(["bash", "-c", fingerprint, "_", clone / ".venv"], check=True, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["demo", "install"])
+def test_help_is_there_before_anything_is_installed(command, clone):
+    done = deploy(clone, command, "--help")
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"usage: deploy/{command}")
+    assert not (clone / ".venv").exists()
+
+
+def test_what_is_up_to_date_takes_no_time_and_hands_the_arguments_on(clone):
+    fill(clone, "demo")
+    started = time.monotonic()
+    done = deploy(clone, "demo", "--parts", "20", "--folder", "two words")
+    assert time.monotonic() - started < 0.5
+    assert (done.returncode, done.stdout, done.stderr) == (0, "demo --parts 20 --folder two words\n", "")
+
+
+@as_root
+@pytest.mark.parametrize("changed", ["pyproject.toml", "deploy/constraints.txt"])
+def test_a_changed_list_of_packages_is_installed_again(changed, clone):
+    fill(clone, "demo")
+    with (clone / changed).open("a") as file:
+        file.write("# changed\n")
+    done = deploy(clone, "demo", before=("unshare", "--net"), **OFFLINE)
+    assert done.returncode == 1
+    assert "[1/2] Python environment" in done.stderr
+
+
+@as_root
+def test_an_environment_that_was_copied_from_elsewhere_is_made_anew(clone):
+    fill(clone, "demo")
+    (copied := clone.with_name("copy")).mkdir()
+    shutil.copytree(clone, copied, symlinks=True, dirs_exist_ok=True)
+    done = deploy(copied, "demo", before=("unshare", "--net"), **OFFLINE)
+    assert "[1/2] Python environment" in done.stderr
+    assert not (copied / ".venv" / "bin" / "appliance").exists()
+
+
+@as_root
+def test_without_a_network_one_sentence_says_so(clone):
+    done = deploy(clone, "demo", before=("unshare", "--net"), **OFFLINE)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "deploy/demo: No package server answers: connect this computer to the network once, for the installation, "
+        "and start this again."
+    )
+
+
+@as_root
+def test_without_room_nothing_is_begun(clone):
+    small_disk = 'mount -t tmpfs -o size=100M tmpfs "$1" && cp -r "$2"/. "$1" && shift 2 && exec "$@"'
+    disk = clone.with_name("disk")
+    disk.mkdir()
+    done = deploy(disk, "demo", before=("unshare", "--mount", "sh", "-c", small_disk, "_", str(disk), str(clone)))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"deploy/demo: 99 MB are free in {disk} and 4 GB are needed: free some and start this again.\n"
+    )
+
+
+@as_root
+def test_who_may_not_install_is_told_what_to_install(clone, as_nobody, tmp_path):
+    (bare := tmp_path / "bin").mkdir()
+    for program in ("bash", "basename", "dirname"):
+        (bare / program).symlink_to(shutil.which(program, path="/usr/bin:/bin"))
+    tmp_path.chmod(0o755)
+    done = deploy(clone, "demo", before=("/usr/bin/setpriv", *as_nobody[1:]), PATH=str(bare))
+    assert done.returncode == 1
+    assert done.stderr == (
+        "deploy/demo: Not everything needed is here: as root, run 'apt install python3 python3-venv', "
+        "then start this again.\n"
+    )
+
+
+@as_root
+def test_who_may_not_install_needs_nothing_where_all_is_there(clone, as_nobody):
+    fill(clone, "demo")
+    done = deploy(clone, "demo", "--parts", "3", before=as_nobody)
+    assert (done.returncode, done.stdout) == (0, "demo --parts 3\n")
