@@ -1,0 +1,30 @@
+"""The `[http]` part of the operator's file."""
+
+import ipaddress
+
+from pydantic import BaseModel, Field, field_validator
+
+
+class HttpConfig(BaseModel, extra="forbid", frozen=True):
+    """Where the box answers health, metrics and model status. It answers everybody who can reach the port."""
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="IP address to listen on. 127.0.0.1: this box only. 0.0.0.0 (or ::): every network it is on; "
+        "there is no login, so open it to a plant network only.",
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
+    threads: int = Field(
+        default=4, ge=1, le=32, description="Answers worked on at once; a slow client does not hold one."
+    )
+
+    @field_validator("host")
+    @classmethod
+    def _an_address_and_no_name(cls, host: str) -> str:
+        try:
+            return str(ipaddress.ip_address(host))
+        except ValueError:
+            raise ValueError(
+                f"{host!r} is not an IP address; write 127.0.0.1 for this box only, 0.0.0.0 for every network "
+                "(a name would need the network at start)"
+            ) from None

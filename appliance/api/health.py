@@ -1,0 +1,188 @@
+"""The box's HTTP face: how it is, what it serves, its figures. Read-only; it translates the board and nothing else.
+
+Every error answer is JSON with one sentence under `error`. Nothing here waits: an answer is computed from one
+snapshot, so a probe learns about a line that hangs and does not hang with it.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+from flask import Flask, Response, request
+from jinja2 import Template
+from werkzeug.exceptions import HTTPException
+
+from appliance.api import index, metrics, model_status
+from appliance.api.board import LINE_SILENT_AFTER_S, Board, Overview
+from appliance.api.page import PAGE
+from appliance.health import DeviceHealth
+from appliance.status import CameraStatus, OutboxStatus
+
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain; charset=utf-8"
+_NOT_INSPECTING: Final = (DeviceHealth.FAILURE, DeviceHealth.CHECK_FUNCTION)
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+}
+
+
+def create_app(
+    board: Board, *, version: str, result_schema: bytes, now_ns: Callable[[], int] = time.monotonic_ns
+) -> Flask:
+    """The WSGI application. Its views may run on any number of threads.
+
+    `version` is the appliance's own. `result_schema` is the JSON Schema of a result, served as it is.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # a doubled slash is a mistake to hear about, not a redirect
+    views = _Views(
+        lambda: board.overview(now_ns()),
+        version,
+        result_schema,
+        metrics.exposition(board, version=version, now_ns=now_ns),
+        app.jinja_env.from_string(PAGE),
+    )
+    for path, view in {
+        "/": views.index,
+        "/healthz": views.healthz,
+        "/livez": views.livez,
+        "/readyz": views.readyz,
+        "/metrics": views.metrics,
+        "/schema/result.json": views.schema,
+    }.items():
+        app.add_url_rule(path, view_func=view, methods=["GET"])
+    app.before_request(views.models_and_verbs)
+    app.register_error_handler(HTTPException, _refused)
+    app.after_request(_guarded)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Views:
+    overview: Callable[[], Overview]
+    version: str
+    result_schema: bytes
+    scrape: Callable[[], bytes]
+    page: Template
+
+    def models_and_verbs(self) -> Response | None:
+        """What is settled before the path is looked up: all of /v1/, and verbs that nothing here answers."""
+        target = request.environ.get("REQUEST_URI") or request.path
+        if model_status.is_about_models(target):
+            now = self.overview()
+            models = now.line.models if now.live and now.line is not None else None
+            answer = model_status.answer(request.method, target, models)
+            return _response(answer.status, answer.body)
+        if request.method not in {"GET", "HEAD"}:
+            return _error(HTTPStatus.METHOD_NOT_ALLOWED, f"Only GET and HEAD are answered here, not {request.method}.")
+        return None
+
+    def index(self) -> Response:
+        text = self.page.render(index.view(self.overview(), self.version))
+        return _response(HTTPStatus.OK, text, "text/html; charset=utf-8")
+
+    def healthz(self) -> Response:
+        now = self.overview()
+        failed = now.device_health is DeviceHealth.FAILURE
+        status = HTTPStatus.SERVICE_UNAVAILABLE if failed else HTTPStatus.OK
+        return _response(status, _json(health_report(now, self.version)))
+
+    def livez(self) -> Response:
+        now = self.overview()
+        if now.live:
+            return _response(HTTPStatus.OK, "ok\n", _TEXT)
+        return _unavailable(now, f"The line has not reported for {LINE_SILENT_AFTER_S:g} s, or never has.")
+
+    def readyz(self) -> Response:
+        now = self.overview()
+        if now.ready:
+            return _response(HTTPStatus.OK, "ok\n", _TEXT)
+        return _unavailable(now, "Parts that come now are not judged, and the line gives no reason.")
+
+    def metrics(self) -> Response:
+        return _response(HTTPStatus.OK, self.scrape(), metrics.CONTENT_TYPE)
+
+    def schema(self) -> Response:
+        return _response(HTTPStatus.OK, self.result_schema, "application/schema+json")
+
+
+def _refused(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
+    if status is HTTPStatus.NOT_FOUND:
+        return _error(status, f"There is nothing at {request.path}; / lists what is here.")
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:  # Flask has logged the trace
+        return _error(status, "This answer failed by a fault of the software; its trace is in the journal.")
+    return _error(status, error.description or status.phrase)
+
+
+def _guarded(response: Response) -> Response:
+    response.headers.update(_HEADERS)
+    if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = "GET, HEAD"
+    return response
+
+
+def health_report(overview: Overview, version: str) -> dict[str, Any]:
+    """What `/healthz` shows; while the line does not report, it is what the line said last, `line.age_ms` ago."""
+    line = overview.line
+    return {
+        **overview.health_json(),
+        "station": None if line is None else line.station,
+        "version": version,
+        "line": {
+            "live": overview.live,
+            "ready": overview.ready,
+            "phase": None if line is None else line.phase,
+            "started": None if line is None else line.started_utc,
+            "age_ms": None if overview.line_age_s is None else _ms(overview.line_age_s),
+        },
+        "models": [] if line is None else [asdict(one) for one in line.models],
+        "cameras": {} if line is None else {name: _camera(one) for name, one in line.cameras.items()},
+        "outbox": None if line is None or line.outbox is None else _outbox(line.outbox),
+        "mqtt": None if overview.mqtt is None else asdict(overview.mqtt),
+    }
+
+
+def _camera(one: CameraStatus) -> dict[str, Any]:
+    return {
+        "state": one.state,
+        "detail": one.detail,
+        "parts": one.parts,
+        "passed": one.passed,
+        "evaluations": one.evaluations,
+        "reasons": one.reasons,
+        "deadline_missed": one.deadline_missed,
+    }
+
+
+def _outbox(one: OutboxStatus) -> dict[str, Any]:
+    value = asdict(one)
+    value["oldest_age_ms"] = _ms(value.pop("oldest_age_s"))
+    return value
+
+
+def _ms(duration_s: float) -> float:
+    return round(duration_s * 1000, 1)
+
+
+def _unavailable(overview: Overview, otherwise: str) -> Response:
+    stops_parts = (reason.message for reason in overview.reasons if reason.health in _NOT_INSPECTING)
+    body = {"error": next(stops_parts, otherwise), "reasons": overview.health_json()["reasons"]}
+    return _response(HTTPStatus.SERVICE_UNAVAILABLE, _json(body))
+
+
+def _error(status: HTTPStatus, sentence: str) -> Response:
+    return _response(status, _json({"error": sentence}))
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def _response(status: HTTPStatus, body: str | bytes, content_type: str = _JSON) -> Response:
+    return Response(body, status=status, content_type=content_type)

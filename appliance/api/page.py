@@ -1,0 +1,215 @@
+"""How the page at `/` looks: the box at a glance, for a person with a browser and no network but this box.
+
+One self-contained page without scripts, fonts or pictures from elsewhere; it reloads itself. A Jinja template over
+`index.view`; it stands in a module so that no packaging can leave it out. The colours of the states are NE 107's.
+"""
+
+from typing import Final
+
+_STYLE: Final = """
+:root {
+  color-scheme: light dark;
+  --ground: #f3f4f6; --card: #fff; --ink: #14181d; --soft: #5b6672; --rule: #dfe3e8;
+  --ok: #1b7f4d; --undecided: #c98a04; --bad: #c62f2f; --undefined: #7a8490;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ground: #0f1317; --card: #181d23; --ink: #e9edf1; --soft: #98a3ae; --rule: #2a323a;
+    --ok: #35a56b; --undecided: #e0a526; --bad: #e5605d; --undefined: #7f8a95;
+  }
+}
+* { box-sizing: border-box; }
+body {
+  margin: 0; background: var(--ground); color: var(--ink);
+  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
+}
+header, main { max-width: 1080px; margin: 0 auto; padding: 0 20px; }
+header { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: baseline; padding-block: 18px 14px; }
+header strong { font-size: 19px; letter-spacing: -.01em; }
+header span { color: var(--soft); font-size: 13px; }
+header span:last-child { margin-left: auto; }
+section { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 18px 22px; }
+section, .grid { margin-bottom: 16px; }
+.grid { display: grid; gap: 16px; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); }
+.grid section { margin: 0; }
+h1 { margin: 0; font-size: clamp(28px, 6.5vw, 54px); line-height: 1.08; letter-spacing: -.02em; }
+h2 { margin: 0 0 12px; font-size: 12px; letter-spacing: .07em; text-transform: uppercase; color: var(--soft); }
+h3 { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 10px; margin: 0 0 14px; font-size: 17px; }
+h3 i { margin-left: auto; font-style: normal; font-size: 13px; font-weight: 500; color: var(--soft); }
+code { font: 12.5px/1.4 ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; color: var(--soft); }
+.health { border: 0; padding: 24px 26px; }
+.health p { margin: 8px 0 0; font-size: 17px; }
+.health small { display: block; margin-top: 14px; font-size: 13px; opacity: .88; }
+.NORMAL { background: #17693f; color: #fff; }
+.MAINTENANCE_REQUIRED { background: #1c5fa8; color: #fff; }
+.OFF_SPEC { background: #f2c230; color: #1d1800; }
+.CHECK_FUNCTION { background: #e8801a; color: #1d0e00; }
+.FAILURE { background: #b3261e; color: #fff; }
+.reasons { list-style: none; margin: 0; padding: 0; }
+.reasons li { padding: 11px 0; border-top: 1px solid var(--rule); }
+.reasons li:first-child { border: 0; padding-top: 0; }
+.reasons li:last-child { padding-bottom: 0; }
+.reasons b { display: inline-block; border-radius: 4px; padding: 1px 7px; margin-right: 8px; font-size: 12px; }
+.reasons p { margin: 4px 0 0; }
+.good::before, .wrong::before { content: "●"; margin-right: 6px; }
+.good::before { color: var(--ok); }
+.wrong::before, .bad { color: var(--bad); }
+.stale { opacity: .5; }
+dl { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px 14px; margin: 0; }
+@media (max-width: 480px) { dl { grid-template-columns: 1fr 1fr; } }
+dt { font-size: 12px; color: var(--soft); }
+dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.bar { display: flex; height: 10px; border-radius: 5px; overflow: hidden; background: var(--rule); margin: 16px 0 8px; }
+.bar i { min-width: 2px; }
+.key { display: flex; flex-wrap: wrap; gap: 2px 12px; font-size: 13px; color: var(--soft); }
+.key i { display: inline-block; width: 9px; height: 9px; border-radius: 2px; margin-right: 5px; }
+.OK { background: var(--ok); }
+.NotDecidable { background: var(--undecided); }
+.NotOK { background: var(--bad); }
+.Undefined { background: var(--undefined); }
+.note { margin: 12px 0 0; font-size: 13px; color: var(--soft); }
+h3 + .note { margin: -8px 0 14px; }
+.scroll { overflow-x: auto; }
+table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th { text-align: left; font-size: 12px; font-weight: 500; color: var(--soft); padding: 0 18px 6px 0; }
+td { border-top: 1px solid var(--rule); padding: 8px 18px 8px 0; vertical-align: top; }
+td:last-child, th:last-child { padding-right: 0; min-width: 220px; }
+.ended td { color: var(--soft); }
+.links { width: auto; }
+.links td { border: 0; padding-block: 3px; }
+.links a { color: inherit; }
+.none { margin: 0; color: var(--soft); }
+"""
+
+_BODY: Final = """
+<header>
+  <strong>{{ station }}</strong><span>appliance {{ version }}</span><span>as of {{ at }}</span>
+</header>
+<main>
+<section class="health {{ health }}">
+  <h1>{{ health.replace("_", " ") }}</h1>
+  <p>{{ meaning }}</p>
+  <small>since {{ since }} · {{ "parts are judged" if ready else "parts are not judged" }}
+    {%- if last_heard %} · the line was last heard {{ last_heard }} ago; below is what it said then{% endif %}</small>
+</section>
+
+{% if reasons %}
+<section>
+  <h2>Reasons</h2>
+  <ul class="reasons">
+  {% for reason in reasons %}
+    <li>
+      <b class="{{ reason.health.value }}">{{ reason.health.value.replace("_", " ") }}</b>
+      <code>{{ reason.code }} · {{ reason.component }}</code>
+      <p>{{ reason.message }}</p>
+    </li>
+  {% endfor %}
+  </ul>
+</section>
+{% endif %}
+
+{% set stale = "stale" if last_heard else "" %}
+{% if cameras %}
+<div class="grid {{ stale }}">
+{% for camera in cameras %}
+<section>
+  <h3>{{ camera.name }}<i class="{{ "good" if camera.state == "online" else "wrong" }}">{{ camera.state }}</i></h3>
+  {% if camera.detail %}<p class="note">{{ camera.detail }}</p>{% endif %}
+  <dl>
+    <div><dt>parts</dt><dd>{{ camera.parts }}</dd></div>
+    <div><dt>passed</dt><dd>{{ camera.passed }}</dd></div>
+    <div><dt>too late</dt><dd{% if camera.has_missed %} class="bad"{% endif %}>{{ camera.missed }}</dd></div>
+    <div><dt>99 % within</dt><dd>{{ camera.slowest }}</dd></div>
+  </dl>
+  {% if camera.shares %}
+  <div class="bar">
+    {%- for share in camera.shares %}<i class="{{ share.name }}" style="flex: {{ share.percent }}"></i>{% endfor -%}
+  </div>
+  <div class="key">
+    {% for share in camera.shares %}<span><i class="{{ share.name }}"></i>{{ share.name }} {{ share.count }}</span>
+    {% endfor %}
+  </div>
+  {% endif %}
+  {% if camera.failed_by %}
+  <p class="note">Failed by
+    {% for reason, count in camera.failed_by %}<code>{{ reason }}</code> {{ count }}{{ ", " if not loop.last }}
+    {%- endfor %}{% if camera.more %} and {{ camera.more }} more reasons{% endif %}</p>
+  {% endif %}
+</section>
+{% endfor %}
+</div>
+{% endif %}
+
+<section class="{{ stale }}">
+  <h2>Models</h2>
+  {% if models %}
+  <div class="scroll"><table>
+    <tr><th>model</th><th>version</th><th>state</th><th>engine</th><th>digest</th><th></th></tr>
+    {% for model in models %}
+    <tr{% if model.state == "END" %} class="ended"{% endif %}>
+      <td>{{ model.name }}</td>
+      <td>{{ model.version }}</td>
+      <td class="{{ "good" if model.state == "AVAILABLE" else "wrong" if model.failed }}">{{ model.state }}</td>
+      <td>{{ model.engine }}</td>
+      <td><code>{{ model.digest }}</code></td>
+      <td>{{ model.note }}</td>
+    </tr>
+    {% endfor %}
+  </table></div>
+  {% else %}<p class="none">The line has named none.</p>{% endif %}
+</section>
+
+<div class="grid">
+<section class="{{ stale }}">
+  <h2>Results on disk</h2>
+  {% if outbox %}
+  <dl>
+    <div><dt>recorded</dt><dd>{{ outbox.recorded }}</dd></div>
+    <div><dt>to deliver</dt><dd>{{ outbox.pending }}</dd></div>
+    <div><dt>oldest of them</dt><dd>{{ outbox.oldest }}</dd></div>
+    <div><dt>lost</dt><dd{% if outbox.has_lost %} class="bad"{% endif %}>{{ outbox.lost }}</dd></div>
+  </dl>
+  {% if outbox.problem %}<p class="note bad">{{ outbox.problem }}</p>
+  {% elif not outbox.accepting %}<p class="note bad">Results cannot be recorded at present.</p>{% endif %}
+  <p class="note">What is to be delivered takes {{ outbox.size }}.</p>
+  {% else %}<p class="none">The line has not reported them.</p>{% endif %}
+</section>
+<section>
+  <h2>MQTT broker</h2>
+  {% if mqtt %}
+  <h3><span class="{{ "good" if mqtt.connected else "wrong" }}">
+    {{- "connected" if mqtt.connected else "not connected" }}</span><i>{{ mqtt.broker }}</i></h3>
+  {% if mqtt.problem %}<p class="note">{{ mqtt.problem }}</p>{% endif %}
+  {% else %}<p class="none">The publisher has not reported.</p>{% endif %}
+  {% if started %}<p class="note">The line runs since {{ started }} and holds {{ memory }} of memory.</p>{% endif %}
+</section>
+</div>
+
+<section>
+  <h2>For programs</h2>
+  <div class="scroll"><table class="links">
+  {% for path, what, link in endpoints %}
+    <tr>
+      <td>{% if link %}<a href="{{ path }}"><code>{{ path }}</code></a>{% else %}<code>{{ path }}</code>{% endif %}</td>
+      <td>{{ what }}</td>
+    </tr>
+  {% endfor %}
+  </table></div>
+</section>
+</main>
+"""
+
+PAGE: Final = f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="{{{{ reload_s }}}}">
+<title>{{{{ health }}}} · {{{{ station }}}}</title>
+<link rel="icon" href="data:,">
+<style>{_STYLE}</style>
+</head>
+<body>{_BODY}</body>
+</html>
+"""
+"""A Jinja template; autoescaping has to be on, for names and sentences come from outside."""
