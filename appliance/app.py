@@ -26,11 +26,11 @@ from appliance.child import GatewayChild
 from appliance.config import ApplianceConfig, LineConfig, load_config
 from appliance.diagnosis import Findings, diagnose
 from appliance.errors import ConfigError
-from appliance.fitting import FittingLoader
 from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.result import rfc3339
 from appliance.models import Models
-from appliance.outbox import Outbox, Recorded
+from appliance.outbox.row import Recorded
+from appliance.outbox.store import Outbox
 from appliance.status import LineStatus, OutboxStatus
 from camera import make_camera
 
@@ -104,14 +104,15 @@ class App:
         return 1 if self._crashed else 0
 
     def _build_lines(self) -> None:
-        """Cameras at once; parts from the timer once the models' first load has ended, well or badly."""
-        cameras_first = {name: self._line(name, line) for name, line in self._config.cameras.items()}
+        """Cameras at once; triggers of the timer when the models' first load has ended, well or badly."""
+        for name, line in self._config.cameras.items():
+            self._start_line(name, self._line(name, line))
         self._models.wait_first_load(_FIRST_MODEL_WAIT_S, self._stop)
-        for name, line in cameras_first.items():
-            self._start_line(name, line)
         gc.collect()
         gc.freeze()  # what was built to stay is never looked through again
         gc.disable()  # each station collects between two parts
+        for started in self._lines.values():
+            started.go()
 
     def _serve(self) -> None:
         """The main thread's loop: the watchdog, the status, reload, and the end."""
@@ -272,6 +273,7 @@ class App:
             self._lines.pop(name)
         for name in [name for name in after if after[name] != before.get(name)]:
             self._start_line(name, self._line(name, config.cameras[name]))
+            self._lines[name].go()
 
     # Status ------------------------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@ from typing import Final
 from appliance.config import ApplianceConfig, LineConfig, load_config
 from appliance.errors import ApplianceError
 from appliance.inspection import Plan
+from appliance.models import newest_loader
 from appliance.outbox.mqtt import Closed, Connection, Opened
-from appliance.runtimes import SavedModelLoader
 from appliance.serving import ServableId, ServingError
 from camera import CameraError, make_camera
 
@@ -79,14 +79,10 @@ def _camera(line: LineConfig) -> str:
 
 def _model(config: ApplianceConfig, name: str) -> str:
     """Load the newest version as the line would, and ask its recipes."""
-    from appliance.models import newest_version, runtime_config
-
-    settings = config.models[name]
-    version, folder = newest_version(name, settings)
     state = config.station.state_folder
     with TemporaryDirectory(prefix="appliance-check-") as scratch:
         cache = state / "prepared" if state.is_dir() else Path(scratch)
-        loader = SavedModelLoader(folder, runtime_config(config, settings, cache))
+        version, folder, loader = newest_loader(config, name, cache)
         try:
             model = loader.load(ServableId(name, version))
         except ServingError as error:

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from camera.config import CameraConfig
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from appliance.api.config import HttpConfig
@@ -15,6 +14,7 @@ from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
 from appliance.outbox.config import MqttConfig, OutboxConfig
+from camera.config import CameraConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -96,13 +96,13 @@ class ModelConfig(BaseModel, extra="forbid", frozen=True):
         default=1e-4, gt=0, le=0.1, description="how far an engine's outputs may be from the original's"
     )
     threads: int = Field(default=1, ge=1, le=64, description="threads of one model call; 1 is the steadiest")
-    poll_s: float = Field(default=1.0, gt=0, le=3600, description="how often to look for new versions, seconds")
 
 
 class ResourcesConfig(BaseModel, extra="forbid", frozen=True):
-    """What models may take."""
+    """What models may take, and when they are looked for."""
 
     model_memory_mb: int = Field(default=4096, ge=16, description="host memory for all loaded models, megabytes")
+    poll_s: float = Field(default=1.0, gt=0, le=3600, description="how often to look for new versions, seconds")
     gpu_memory_fraction: float | None = Field(
         default=None, gt=0, le=1, description="share of the GPU's memory; default: grows as needed"
     )

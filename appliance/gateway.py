@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.nice(5)  # telling others can wait for the verdict
     config = load_config(options.config)
-    log.setup(config.station.log_level)
+    log.setup(logging.getLevelName(config.station.log_level.upper()))
     return Gateway(config, Link.inherited(options.link)).run()
 
 

@@ -33,7 +33,9 @@ class Broker:
             raise BrokerError("The broker Mosquitto is not installed: apt-get install mosquitto")
         self.port = _free_port()
         config = self._folder / "mosquitto.conf"
-        config.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8")
+        config.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n", encoding="utf-8"
+        )
         with (self._folder / "mosquitto.log").open("wb") as log:
             # A session of its own: Ctrl-C is for the line, which still has results to deliver.
             self._process = subprocess.Popen(

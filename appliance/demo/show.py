@@ -8,7 +8,9 @@ from typing import Any, Final, TextIO
 
 _COLOURS: Final = {"pass": "\x1b[32m", "fail": "\x1b[31m", "NotDecidable": "\x1b[33m"}
 _PLAIN: Final = "\x1b[0m"
-_HEADER: Final = f"{'part':>6}  {'verdict':<7}  {'evaluation':<12}  {'top class':<14} {'score':>6}  {'total':>8}  deadline"
+_HEADER: Final = (
+    f"{'part':>6}  {'verdict':<7}  {'evaluation':<12}  {'top class':<14} {'score':>6}  {'total':>8}  deadline"
+)
 
 
 @dataclass

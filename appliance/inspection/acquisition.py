@@ -71,6 +71,8 @@ class Acquisition:
         self._busy = threading.Event()
         self._stopping = threading.Event()
         self._state = CameraState("offline", "The camera was not opened yet.")
+        self.tried = threading.Event()
+        """The camera was opened, or the first attempt has failed."""
 
     @property
     def state(self) -> CameraState:
@@ -102,7 +104,7 @@ class Acquisition:
     def run(self) -> None:
         """Until stop(): keep the camera open, and expose for each part or take the frames that come by themselves."""
         wait_s = _BACK_OFF_S[0]
-        while not self._stopping.is_set() and not (self._state.finished or self._state.hopeless):
+        while not self._is_over():
             try:
                 self._open()
                 wait_s = _BACK_OFF_S[0]
@@ -116,10 +118,14 @@ class Acquisition:
                     self._set(CameraState("offline", str(error)))
             finally:
                 self._close()
-            if not (self._state.finished or self._state.hopeless):
+            if not self._is_over():
                 # Jitter, so that two boxes on one switch do not knock at the same moment for ever.
                 self._stopping.wait(wait_s * random.uniform(0.8, 1.2))  # noqa: S311
                 wait_s = min(wait_s * 2, _BACK_OFF_S[1])
+
+    def _is_over(self) -> bool:
+        """Nothing more will come from this camera."""
+        return self._stopping.is_set() or self._state.finished or self._state.hopeless
 
     def _open(self) -> None:
         self._camera.open()
@@ -224,6 +230,7 @@ class Acquisition:
         self._ledger.settle(part, self._reporter.undefined(part, reason, detail, frame))
 
     def _set(self, state: CameraState) -> None:
+        self.tried.set()
         if state == self._state:
             return
         self._state = state

@@ -23,7 +23,6 @@ class Limits:
 
     def check(self, labels: Sequence[str]) -> None:
         """Raises: RecipeError where a label has no limit, or a limit no label. Nothing is guessed."""
-        defects = [label for label in labels if label != self.good_label]
         if self.good_label is not None and self.good_label not in labels:
             raise RecipeError(
                 f"The good label {self.good_label!r} is not one of the model's labels ({_list(labels)}); "
@@ -31,6 +30,9 @@ class Limits:
             )
         if self.good_label is not None and self.good_min is None:
             raise RecipeError(f"No limit good_min for the good label {self.good_label!r}; set it, 0..1.")
+        self._check_classes([label for label in labels if label != self.good_label])
+
+    def _check_classes(self, defects: Sequence[str]) -> None:
         for label in defects:
             if label not in self.per_class:
                 raise RecipeError(f"No limit for the class {label!r}; set limits.per_class.{label}, 0..1.")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from appliance.errors import ApplianceError
 from appliance.inspection.acquisition import Acquisition
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 _QUEUE_PARTS = 8
 """Frames that may wait for the station. More would only be late."""
+_CAMERA_OPENS_S = 10.0
+"""The timer's first trigger waits so long for the camera's first opening."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class CameraLine:
         self._accepting = accepting
         self._changed = changed
         self._waiting: queue.SimpleQueue[tuple[Part, Frame] | None] = queue.SimpleQueue()
+        self._go = threading.Event()
         self._stop = threading.Event()
         self.ledger = Ledger(recipe.deadline_ms / 1e3, settings.deadline_margin_s, self._settled)
         self.acquisition = Acquisition(
@@ -98,9 +102,12 @@ class CameraLine:
             "deadline": self._watch_deadlines,
         }
         if self._ticker is not None:
-            ticker = self._ticker
-            bodies["trigger"] = lambda: ticker.run(self._stop)
+            bodies["trigger"] = partial(self._give_triggers, self._ticker)
         return bodies
+
+    def go(self) -> None:
+        """The timer may trigger from now on. A camera that triggers itself waits for nobody."""
+        self._go.set()
 
     @property
     def finished(self) -> bool:
@@ -111,12 +118,19 @@ class CameraLine:
     def stop(self) -> None:
         """No more triggers; parts under way still get their result, by their deadline at the latest."""
         self._stop.set()
+        self._go.set()
         limit_ns = time.monotonic_ns() + round((self._give_up_s + 1.0) * 1e9)
         settled = threading.Event()
         while self.ledger.open_parts() and time.monotonic_ns() < limit_ns:
             settled.wait(0.005)
         self.acquisition.stop()
         self._waiting.put(None)
+
+    def _give_triggers(self, ticker: Ticker) -> None:
+        """The trigger's thread."""
+        self._go.wait()
+        self.acquisition.tried.wait(_CAMERA_OPENS_S)
+        ticker.run(self._stop)
 
     def _trigger(self, now_ns: int) -> None:
         if not self.acquisition.state.finished:

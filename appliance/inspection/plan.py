@@ -141,7 +141,7 @@ def _tensors(recipe: RecipeConfig, model: Classifier, output: str | None) -> tup
         raise RecipeError(f"The model takes {len(signature.inputs)} inputs; a camera gives one picture.")
     if output is None and len(signature.outputs) == 1:
         output = next(iter(signature.outputs))
-    if output not in signature.outputs:
+    if output is None or output not in signature.outputs:
         raise RecipeError(
             f"The model's outputs are {', '.join(signature.outputs)}; set recipe.output to the one with the scores."
         )
