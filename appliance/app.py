@@ -29,8 +29,8 @@ from appliance.errors import ConfigError
 from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.result import rfc3339
 from appliance.models import Models
+from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
-from appliance.outbox.store import Outbox
 from appliance.status import LineStatus, OutboxStatus
 from camera import make_camera
 

@@ -10,11 +10,15 @@ import os
 import signal
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from appliance import __version__, log
-from appliance.api import ApiError, Board, HttpServer, MqttStatus, create_app
+from appliance.api.board import Board, MqttStatus
+from appliance.api.errors import ApiError
+from appliance.api.health import create_app
+from appliance.api.server import HttpServer
 from appliance.config import ApplianceConfig, load_config
 from appliance.health import DeviceHealth, Reason
 from appliance.inspection import SCHEMA_PATH
@@ -36,10 +40,11 @@ class Gateway:
         self._link = link
         self._board = Board()
         folder = config.outbox.folder or config.station.state_folder / "outbox"
-        self._publisher = Publisher(folder, config.mqtt, config.station.name)
+        self._publisher = Publisher(folder, config.mqtt, config.station.name, on_acknowledged=self._acknowledged)
         self._http: HttpServer | None = None
         self._http_tried = float("-inf")
-        self._told_row = -1
+        self._connected_since: datetime | None = None
+        self._connects_total = 0
 
     def run(self) -> int:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
@@ -75,11 +80,8 @@ class Gateway:
             self._publish_status(status)
 
     def _tick(self) -> None:
-        """Often, and cheap: the broker's state, the acknowledged row, a server that could not start."""
+        """Often, and cheap: the broker's state, and a server that could not start."""
         self._ask_publisher()
-        row = self._publisher.acknowledged
-        if row != self._told_row and self._link.send("acknowledged", {"row": row}):
-            self._told_row = row
         if self._http is None and time.monotonic() - self._http_tried > _HTTP_RETRY_S:
             self._http_tried = time.monotonic()
             self._start_http()
@@ -89,16 +91,18 @@ class Gateway:
         limit = time.monotonic() + timeout_s
         self._publisher.notify(row)
         delivered = self._publisher.wait_acknowledged(row, max(0.0, limit - time.monotonic()))
-        self._tick()
         self._publisher.stop(2.0)
-        self._tick()
         return 0 if delivered else 1
+
+    def _acknowledged(self, row: int) -> None:
+        """On the publisher's thread: the broker has everything up to `row`. A hint; the watermark is on disk."""
+        self._link.send_raw(b'acknowledged\n{"row":%d}' % row)
 
     def _start_http(self) -> None:
         http = self._config.http
         app = create_app(self._board, version=__version__, result_schema=SCHEMA_PATH.read_bytes())
         try:
-            server = HttpServer(app, http)
+            server = HttpServer(app, http.host, http.port, threads=http.threads)
             server.start()
         except ApiError as error:
             logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
@@ -113,13 +117,16 @@ class Gateway:
     def _ask_publisher(self) -> None:
         state = self._publisher.state()
         mqtt = self._config.mqtt
+        if state.connected and state.since != self._connected_since:
+            self._connected_since = state.since
+            self._connects_total += 1
         self._board.mqtt_reported(
             MqttStatus(
                 connected=state.connected,
                 broker=f"{mqtt.host}:{mqtt.port}",
                 problem=state.problem,
-                acknowledged_total=state.acknowledged_total,
-                connects_total=state.connects_total,
+                acknowledged_total=state.published_total,
+                connects_total=self._connects_total,
             )
         )
         reasons = []
