@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
-from appliance.config import load_config
 from jsonschema import Draft202012Validator, FormatChecker
 from paho.mqtt.enums import CallbackAPIVersion
+
+from appliance.config import load_config
 
 REPOSITORY = Path(__file__).parents[1]
 DEMO_MODEL = REPOSITORY / "appliance" / "demo_model"

@@ -12,8 +12,9 @@ import subprocess
 import sys
 
 import pytest
-from appliance.inspection.result import Reason
 from running import DEMO_MODEL, until
+
+from appliance.inspection.result import Reason
 
 
 def verdicts(results):
@@ -196,7 +197,8 @@ def test_a_killed_line_loses_no_recorded_result_and_reuses_no_number(appliance, 
 def test_a_gateway_that_dies_is_started_again_and_the_line_judges_on(appliance, subscriber):
     line = appliance(line="takt_ms = 50", recipe="deadline_ms = 50").start("--parts", "150")
     until(lambda: len(subscriber.results) > 10, "first results")
-    children = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(line.process.pid)], capture_output=True, text=True, check=True)
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(line.process.pid)]
+    children = subprocess.run(command, capture_output=True, text=True, check=True)
     gateway = next(row.split()[0] for row in children.stdout.splitlines() if "appliance.gateway" in row)
     os.kill(int(gateway), signal.SIGKILL)
     assert line.wait() == 0, line.log()
@@ -240,7 +242,8 @@ def test_a_reload_takes_new_limits_without_losing_a_part(appliance, subscriber):
     line = appliance(line="takt_ms = 50", recipe="deadline_ms = 50").start()
     until(lambda: any(result["verdict"] == "pass" for result in subscriber.results), "a part that passes", 40)
     before = subscriber.results[-1]["config_id"]
-    strict = line.config_file.read_text().replace("[recipes.part]", "[recipes.part.limits]\ngood_min = 1.0\n[recipes.part]")
+    settings = line.config_file.read_text()
+    strict = settings.replace("[recipes.part]", "[recipes.part.limits]\ngood_min = 1.0\n[recipes.part]")
     line.config_file.write_text(strict)
     line.process.send_signal(signal.SIGHUP)
     until(lambda: subscriber.results[-1]["config_id"] != before, "the new settings")

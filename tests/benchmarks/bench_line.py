@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
 from appliance.app import App
 from appliance.config import load_config
 from appliance.demo.broker import Broker
@@ -111,6 +112,7 @@ def run_line(config_file: Path, parts: int) -> dict:
 def run_bare(config_file: Path, calls: int, period_s: float) -> dict:
     """The model call and the resize alone, paced as the line is, with nothing beside them."""
     import cv2
+
     from camera import make_camera
 
     cv2.setNumThreads(1)
@@ -189,7 +191,11 @@ def report(options: argparse.Namespace, folder: Path, port: int) -> None:
     takt_ms = 1000 / options.rate
     config_file.write_text(
         CONFIG.format(
-            state=folder / "state", takt_ms=takt_ms, deadline_ms=min(takt_ms, 100), model=options.model.resolve(), port=port
+            state=folder / "state",
+            takt_ms=takt_ms,
+            deadline_ms=min(takt_ms, 100),
+            model=options.model.resolve(),
+            port=port,
         )
     )
     calls = options.parts

@@ -3,11 +3,12 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from appliance.inspection.decide import Limits, decide, worst_region
 from appliance.inspection.errors import RecipeError
 from appliance.inspection.result import Evaluation, Reason
-from hypothesis import given
-from hypothesis import strategies as st
 
 LABELS = ("good", "scratch", "dent")
 LIMITS = Limits({"scratch": 0.5, "dent": 0.7}, "good", 0.8, {"dent": 0.3})

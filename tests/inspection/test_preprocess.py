@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+
 from appliance.inspection.errors import FrameUnfit, RecipeError
 from appliance.inspection.preprocess import InputSpec, Preprocessor
 from camera.frame import Frame, PixelFormat
