@@ -95,7 +95,6 @@ class Shutter:
             if self._is_started:
                 raise RuntimeError("start() on a camera that was started")
             self._is_started = True
-            self._waiting.clear()
             self._made_at_start, self._triggers, self._busy_until_ns = self._made, 0, 0
             self._next_ns = time.monotonic_ns() + self._ns(self._config.takt_s)
 
@@ -153,7 +152,6 @@ class Shutter:
             if self._is_open:
                 self._lose_locked("the camera was closed")
             self._is_open = self._is_started = False
-            self._changed.notify_all()
 
     def lose(self, because: str) -> None:
         """From now on every call raises CameraLost, until close() and open()."""
