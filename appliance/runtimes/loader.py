@@ -1,80 +1,134 @@
 """Brings one version directory into memory, and out of it: serving's Loader for SavedModels."""
 
+import json
+import threading
 from pathlib import Path
 
+from appliance.runtimes.child import Child
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import describe
 from appliance.runtimes.digest import digest_of, size_of
-from appliance.runtimes.errors import LoadError, PredictError
+from appliance.runtimes.errors import InvalidInput, LoadError, LoadRefused, PredictError
 from appliance.runtimes.memory import give_back, resident_bytes
 from appliance.runtimes.model import Model
-from appliance.runtimes.tensorflow.capi import tensorflow
-from appliance.runtimes.tensorflow.model import TensorFlowModel
-from appliance.runtimes.tensorflow.opening import explained, open_saved_model_engine
+from appliance.runtimes.opening import OpenModel, load_libraries, open_model
+from appliance.runtimes.prepared import Prepared, PreparedCache, key_of
 from appliance.runtimes.warmup import warm_up
 from appliance.serving.ids import ServableId
 from appliance.serving.resources import ResourceAllocation, main_ram
 
-_OVER_DISK = 1.2
-"""What a SavedModel takes in memory, for each byte on disk."""
-_SESSION_BYTES = 32 << 20
-"""What a session takes beside its weights."""
+_OVER_DISK = 5
+"""What a model takes in memory at most, for each byte of its SavedModel: graph, session and packed weights."""
+_BESIDE_BYTES = 64 << 20
+"""What it takes beside its weights."""
+_REFUSED = 2
+"""The preparing process' exit status for a version that cannot be served."""
 
 
 class SavedModelLoader:
-    """Loads the SavedModel in one directory.
+    """Loads the SavedModel in one directory with the fastest engine that gives its answers.
 
-    Threads: as serving's Loader says. load() holds the interpreter's lock for milliseconds at most.
+    Threads: load(), unload() and estimate_resources() as serving's Loader says; cancel() on any. load() holds the
+    interpreter's lock for milliseconds at most: what needs longer happens in a child process or without the lock.
     """
 
     def __init__(self, folder: Path, config: RuntimeConfig) -> None:
+        """`folder` must not change while it is loaded: what is loaded is what was digested."""
         self._folder = folder
         self._config = config
-        self._model: TensorFlowModel | None = None
+        self._cache = PreparedCache(config.cache, config.cache_max)
+        self._model: OpenModel | None = None
         self._held_bytes: int | None = None
+        self._lock = threading.Lock()
+        self._child: Child | None = None  # guarded by _lock
+        self._cancelled = False  # guarded by _lock
 
     def estimate_resources(self) -> ResourceAllocation:
-        """Before load(): 1.2 times the files' bytes and what a session needs; after it: what it took.
-
-        Raises: LoadError.
-        """
-        if self._held_bytes is not None:
-            return main_ram(self._held_bytes)
-        return main_ram(self._estimate())
+        """Before load(): from the files' bytes, generously; after it: what it took. Raises: LoadError."""
+        return main_ram(self._estimate() if self._held_bytes is None else self._held_bytes)
 
     def load(self, id: ServableId, /) -> Model:  # noqa: A002 - the word of the trade
-        """Return the model, warm. Raises: LoadError, LoadRefused."""
+        """Prepare the version where this box has not done so before, load it, warm it up, return it.
+
+        Seconds to minutes the first time, below a second when prepared. Raises: LoadError, LoadRefused.
+        """
         estimate = self._estimate()
-        description = describe(self._folder)
-        tensorflow()  # the libraries are the process', not this model's
-        before = resident_bytes()
-        model = open_saved_model_engine(
-            self._folder,
-            description,
-            self._config,
-            digest=digest_of(self._folder),
-            reason="the SavedModel as it was exported",
-        )
         try:
-            warm_up(model, self._config.warm_up_max_s)
-        except PredictError as error:
-            model.close()
-            give_back()
-            raise explained(f"{id}", 0, str(error)) from error
-        self._model = model
-        self._held_bytes = min(estimate, max(0, resident_bytes() - before))
-        return model
+            return self._load(estimate)
+        except OSError as error:
+            raise LoadError(f"{id} in {self._folder}: {error}; check the disk") from error
 
     def unload(self) -> None:
-        """Free the model and give its memory back to the system."""
+        """Free the model and give its memory back to the system. Milliseconds."""
         if self._model is None:
             raise RuntimeError("unload() without a load() that succeeded")
         self._model.close()
         self._model = None
         give_back()
 
+    def cancel(self) -> None:
+        """End a preparing child; load() then raises LoadError. For a program that is about to end."""
+        with self._lock:
+            self._cancelled = True
+            if self._child is not None:
+                self._child.kill()
+
+    def _load(self, estimate: int) -> Model:
+        description = describe(self._folder)
+        prepared, file = self._prepared(digest_of(self._folder))
+        load_libraries(prepared.engine)  # before the memory is measured: they are the process', not this model's
+        before = resident_bytes()
+        model = open_model(self._folder, description, prepared, file, self._config)
+        try:
+            warm_up(model, self._config.warm_up_max_s)
+        except (PredictError, InvalidInput) as error:
+            model.close()
+            give_back()
+            raise LoadRefused(f"{self._folder} was loaded and does not run: {error}") from error
+        give_back()
+        self._model = model
+        self._held_bytes = min(estimate, max(0, resident_bytes() - before))
+        return model
+
+    def _prepared(self, digest: str) -> tuple[Prepared, Path | None]:
+        """From the cache, or made now; the SavedModel itself, with the reason, where preparing fails."""
+        plain = Prepared(source_digest=digest, engine="tensorflow-saved-model", engine_reason="")
+        if set(self._config.engines) <= {plain.engine}:
+            return plain.model_copy(
+                update={"engine_reason": "tensorflow-saved-model: no other engine is allowed"}
+            ), None
+        key = key_of(digest, self._config)
+        found = self._cache.find(key)
+        if found is not None:
+            return found
+        failure = self._prepare()
+        found = None if failure else self._cache.find(key)
+        if found is not None:
+            return found
+        failure = failure or "what was prepared is not in the cache"
+        return plain.model_copy(update={"engine_reason": f"tensorflow-saved-model: preparing failed: {failure}"}), None
+
+    def _prepare(self) -> str | None:
+        """Return why it failed; None where it did not. Raises: LoadError, LoadRefused."""
+        options = self._config.model_dump(mode="json", exclude={"cache"})
+        arguments = [str(self._folder.resolve()), str(self._config.cache.resolve()), "--options", json.dumps(options)]
+        with self._lock:
+            if self._cancelled:
+                raise LoadError(f"loading {self._folder} was cancelled")
+            self._child = Child("appliance.runtimes.prepare", arguments)
+        ended = self._child.wait(self._config.prepare_timeout_s)
+        with self._lock:
+            self._child = None
+            if self._cancelled:
+                raise LoadError(f"loading {self._folder} was cancelled")
+        if ended.code == _REFUSED:
+            raise LoadRefused(ended.how)
+        if ended.code < 0 and not ended.timed_out:
+            raise LoadError(f"preparing {self._folder} failed: {ended.how}; it is tried again")
+        return ended.how if ended.code else None
+
     def _estimate(self) -> int:
         try:
-            return int(size_of(self._folder) * _OVER_DISK) + _SESSION_BYTES
+            return size_of(self._folder) * _OVER_DISK + _BESIDE_BYTES
         except OSError as error:
-            raise LoadError(f"{self._folder} cannot be read: {error}") from error
+            raise LoadError(f"{self._folder} cannot be read: {error}; check the disk") from error

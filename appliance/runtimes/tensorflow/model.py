@@ -19,17 +19,22 @@ class TensorFlowModel:
         self,
         session: Session,
         description: Description,
+        in_graph: Mapping[str, Signature],
         *,
         engine: Literal["tensorflow-frozen", "tensorflow-saved-model"],
         engine_reason: str,
         digest: str,
     ) -> None:
-        """Takes the session over. Raises: LoadError where a signature does not fit the graph."""
+        """Take the session over; `in_graph` has the signatures as this graph names their tensors.
+
+        Raises: LoadError where the graph lacks one.
+        """
         self.engine = engine
         self.engine_reason = engine_reason
         self.digest = digest
         self.signatures: Mapping[str, Signature] = description.signatures
         self.metadata: Mapping[str, Any] = description.metadata
+        self._in_graph = in_graph
         self._session = session
         self._run_options = session.tf.TF_NewBufferFromString(RUN_ON_CALLERS_THREAD, len(RUN_ON_CALLERS_THREAD))
         self._free: dict[str, deque[Call]] = {}
@@ -61,7 +66,7 @@ class TensorFlowModel:
         """Raises: InvalidInput, LoadError."""
         return Call(
             self._open(),
-            signature_of(self.signatures, signature),
+            signature_of(self._in_graph, signature),
             self._run_options,
             keeps_inputs=self.engine == "tensorflow-saved-model",
         )

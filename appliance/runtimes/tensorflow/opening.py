@@ -1,13 +1,15 @@
 """A version directory or a frozen graph becomes a model; what TensorFlow says becomes a sentence for an engineer."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import Description
 from appliance.runtimes.errors import LoadError, LoadRefused
+from appliance.runtimes.model import Signature
+from appliance.runtimes.prepared import Prepared
 from appliance.runtimes.tensorflow.capi import RESOURCE_EXHAUSTED
 from appliance.runtimes.tensorflow.model import TensorFlowModel
 from appliance.runtimes.tensorflow.session import StatusError, open_graph, open_saved_model
@@ -21,22 +23,39 @@ _UNKNOWN_OP = re.compile(r"Op type not registered '([^']*)'")
 _NO_VARIABLE = re.compile(r"Could not find variable ([^\s.,]*)|Error while reading resource variable (\S*) from")
 
 
-def open_saved_model_engine(
-    folder: Path, description: Description, config: RuntimeConfig, *, digest: str, reason: str
-) -> TensorFlowModel:
+def open_exported(folder: Path, description: Description, prepared: Prepared, config: RuntimeConfig) -> TensorFlowModel:
     """Load a SavedModel as it was exported. Raises: LoadError, LoadRefused."""
     with in_our_words(str(folder)):
         session = open_saved_model(folder, description.tags, _config(config, optimise=True), RUN_ON_CALLERS_THREAD)
-    return TensorFlowModel(session, description, engine="tensorflow-saved-model", engine_reason=reason, digest=digest)
+    return TensorFlowModel(
+        session,
+        description,
+        description.signatures,
+        engine="tensorflow-saved-model",
+        engine_reason=prepared.engine_reason,
+        digest=prepared.source_digest,
+    )
 
 
-def open_frozen_engine(
-    graph: Path, description: Description, config: RuntimeConfig, *, digest: str, reason: str
+def open_frozen(
+    graph: Path,
+    description: Description,
+    in_graph: Mapping[str, Signature],
+    prepared: Prepared,
+    config: RuntimeConfig,
 ) -> TensorFlowModel:
     """Load a graph whose variables are constants. Raises: LoadError, LoadRefused."""
     with in_our_words(str(graph)):
+        # For a processor it was optimised when it was prepared; for a GPU that is done here, where the GPU is.
         session = open_graph(graph, _config(config, optimise=config.gpu is not None))
-    return TensorFlowModel(session, description, engine="tensorflow-frozen", engine_reason=reason, digest=digest)
+    return TensorFlowModel(
+        session,
+        description,
+        in_graph,
+        engine="tensorflow-frozen",
+        engine_reason=prepared.engine_reason,
+        digest=prepared.source_digest,
+    )
 
 
 @contextmanager

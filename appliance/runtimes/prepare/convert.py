@@ -1,0 +1,85 @@
+"""The step that imports tensorflow: `python -m appliance.runtimes.prepare.convert FOLDER STAGING OPTIONS KEYS`.
+
+Writes graph.pb and model.tflite, and says in conversion.json what became of each. The file is written again after
+each step, since a converter may take the process with it.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from appliance.runtimes.config import RuntimeConfig
+from appliance.runtimes.description import SERVE_TAGS
+from appliance.runtimes.prepare.background import become_background
+from appliance.runtimes.prepare.conversion import GRAPH, TFLITE, Conversion
+from appliance.runtimes.prepare.freezing import NotFreezable, freeze
+
+_THREADS = 2
+_GRAPH_BYTES_MAX = 2**31 - 1
+
+
+def main(arguments: Sequence[str]) -> None:
+    source, staging, options, keys = Path(arguments[0]), Path(arguments[1]), arguments[2], json.loads(arguments[3])
+    config = RuntimeConfig.model_validate_json(options)
+    become_background(config.prepare_memory_max)
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # the GPU is the line's
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(_THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(_THREADS)
+    report = Conversion(failed={"tensorflow-frozen": _DIED, "litert": _DIED})
+    report.write(staging)
+    if "tensorflow-frozen" in config.engines or "litert" in config.engines:
+        report = _step(report, "tensorflow-frozen", lambda: _freeze(report, source, staging, keys, config))
+        report.write(staging)
+    if "litert" in config.engines:
+        wanted = [key for key in keys if key not in report.same_as]
+        report = _step(report, "litert", lambda: _litert(report, source, staging, wanted))
+        report.write(staging)
+
+
+_DIED = "its converter ended the process"
+
+
+def _step(report: Conversion, engine: str, work: Callable[[], Conversion]) -> Conversion:
+    try:
+        done = work()
+    except NotFreezable as error:
+        return report.with_failure(engine, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever a converter raises is a reason not to take its engine
+        return report.with_failure(engine, _first_line(error))
+    return done.without_failure(engine)
+
+
+def _freeze(report: Conversion, source: Path, staging: Path, keys: list[str], config: RuntimeConfig) -> Conversion:
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(source), tags=list(SERVE_TAGS))
+    frozen = freeze(model, keys, optimise=config.gpu is None)
+    size = frozen.graph.ByteSize()
+    if size > _GRAPH_BYTES_MAX:
+        raise NotFreezable(f"the graph has {size} bytes; a graph with its weights can have 2 GiB")
+    (staging / GRAPH).write_bytes(frozen.graph.SerializeToString())
+    return report.model_copy(update={"tensors": dict(frozen.tensors), "same_as": dict(frozen.same_as)})
+
+
+def _litert(report: Conversion, source: Path, staging: Path, keys: list[str]) -> Conversion:
+    import tensorflow as tf
+
+    converter: Any = tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=keys, tags=set(SERVE_TAGS))
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    (staging / TFLITE).write_bytes(converter.convert())
+    return report
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no reason given'}"[:300]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
