@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import uuid
@@ -87,17 +88,17 @@ class Machine:
         work = Path(tempfile.mkdtemp(prefix="appliance-machine-"))
         name = f"appliance-machine-{uuid.uuid4().hex}"
         shown = [str(CHECKOUT), *({sys.base_prefix} - {"/usr"})]
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "bash", "-c", BOOT, "_", work, name, *shown],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=(work.parent / f"{work.name}.log").open("wb"),
-        )
+        with (work / "boot.log").open("wb") as log:
+            process = subprocess.Popen(
+                ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "bash", "-c", BOOT, "_", work, name, *shown],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
         return cls._booted(process, work, name)
 
     @classmethod
     def _booted(cls, process: "subprocess.Popen[bytes]", work: Path, name: str) -> "Machine":
-        log = work.parent / f"{work.name}.log"
         deadline = time.monotonic() + 30
         machine = None
         while time.monotonic() < deadline and process.poll() is None:
@@ -106,15 +107,11 @@ class Machine:
                 machine = cls(process, int(children[0]), work, name)
                 if machine.path("/run/systemd/private").exists():
                     machine.run("systemctl", "is-system-running", "--wait", check=False)
-                    log.unlink()
                     return machine
             time.sleep(0.02)
-        if machine is not None:
-            machine.stop()
-        process.kill()
+        process.kill()  # and with it, by --kill-child, whatever it started
         process.wait()
-        said = log.read_text(errors="replace").strip()
-        log.unlink()
+        said = (work / "boot.log").read_text(errors="replace").strip()
         shutil.rmtree(work, ignore_errors=True)
         raise MachineUnavailable(f"no systemd came up in namespaces of its own: {said or 'it said nothing'}")
 
@@ -161,6 +158,13 @@ class Machine:
         self.run("journalctl", "--sync")
         lines = self.run("journalctl", "--output=json", "--all", *matches).stdout.splitlines()
         return [json.loads(line) for line in lines]
+
+    def lend_packages(self, environment: str) -> None:
+        """Make a Python environment in which what the checkout's has counts as installed: it saves the download."""
+        self.run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", "--without-pip", environment)
+        version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+        packages = self.path(environment) / "lib" / version / "site-packages"
+        (packages / "of-the-checkout.pth").write_text(sysconfig.get_path("purelib") + "\n")
 
 
 @contextlib.contextmanager

@@ -58,6 +58,25 @@ def test_the_journal_reads_a_priority_before_every_line():
     assert all(line.startswith("<3>") for line in lines[2:])
 
 
+def test_a_block_gives_its_fields_to_every_line_in_it():
+    program = """
+from appliance import log
+log.setup()
+import logging
+with log.fields(CAMERA="top", MODEL="surface"):
+    logging.warning("lost")
+    with log.fields(MODEL="housing"):
+        logging.warning("not ready", extra={"CAMERA": "side"})
+logging.warning("over")
+"""
+    lines = stderr_of(WITHOUT_SYSTEMD_PYTHON + program, is_journal=True)
+    assert lines == [
+        "<4>root: lost CAMERA=top MODEL=surface",
+        "<4>root: not ready CAMERA=side MODEL=housing",
+        "<4>root: over",
+    ]
+
+
 def test_a_warning_of_a_library_is_a_log_line_too():
     program = "import warnings\nfrom appliance import log\nlog.setup()\nwarnings.warn('old', stacklevel=1)\n"
     lines = stderr_of(WITHOUT_SYSTEMD_PYTHON + program, is_journal=True)
