@@ -67,14 +67,15 @@ def _in_one_sentence(driver: str, model: type[BaseModel], error: ValidationError
 def _mistake(model: type[BaseModel], place: tuple[int | str, ...], message: str, kind: str) -> str:
     if not place:
         return message.removeprefix("Value error, ")
+    where, name = ".".join(str(step) for step in place), str(place[-1])
+    holder = _holder(model, place)
+    fields = holder.model_fields if holder else {}
     if kind == "extra_forbidden":
-        holder = _holder(model, place)
-        names = list(holder.model_fields) if holder else []
-        near = difflib.get_close_matches(str(place[-1]), names, n=1)
-        return f"{_dotted(place)} is not a setting{f', did you mean {near[0]}?' if near else ''}"
-    field = holder.model_fields.get(str(place[-1])) if (holder := _holder(model, place)) else None
-    meaning = f" ({field.description})" if field is not None and field.description else ""
-    return f"{_dotted(place)}{meaning}: {message}"
+        near = difflib.get_close_matches(name, fields, n=1)
+        hint = f", did you mean {near[0]}?" if near else ""
+        return f"{where} is not a setting{hint}"
+    meaning = f" ({fields[name].description})" if name in fields else ""
+    return f"{where}{meaning}: {message}"
 
 
 def _holder(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel] | None:
@@ -86,7 +87,3 @@ def _holder(model: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseMo
             return None
         model = inner
     return model
-
-
-def _dotted(place: tuple[int | str, ...]) -> str:
-    return ".".join(str(name) for name in place)
