@@ -104,9 +104,9 @@ def test_stopping_takes_no_time_when_there_is_nothing_to_finish(serve):
         assert idle.recv(1) == b""
 
 
-def test_stopping_lets_an_answer_under_way_be_finished(serve):
+def test_stopping_lets_an_answer_under_way_be_finished_and_takes_no_new_ones(serve):
     asked, go_on = threading.Event(), threading.Event()
-    size = 3_000_000
+    size = 12_000_000
 
     def slow(environ, start_response):
         asked.set()
@@ -115,16 +115,24 @@ def test_stopping_lets_an_answer_under_way_be_finished(serve):
         return [b"x" * size]
 
     server = serve(slow)
-    received = []
-    client = threading.Thread(target=lambda: received.append(get(server.port)))
-    client.start()
-    assert asked.wait(10)
-    stopper = threading.Thread(target=server.stop, args=(10,))
-    stopper.start()
-    go_on.set()
-    stopper.join(15)
-    client.join(15)
-    assert len(received[0]) == size
+    with socket.socket() as client, socket.socket() as late:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)  # so that it cannot all be sent at once
+        client.settimeout(10)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert asked.wait(10)
+        stopper = threading.Thread(target=server.stop, args=(10,))
+        stopper.start()
+        wait_until(lambda: not server._waitress.accepting)
+        late.settimeout(10)
+        late.connect(("127.0.0.1", server.port))
+        late.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        go_on.set()
+        received = b"".join(iter(lambda: client.recv(65536), b""))
+        stopper.join(15)
+        with pytest.raises(ConnectionResetError):
+            late.recv(1)
+    assert received.partition(b"\r\n\r\n")[2] == b"x" * size
 
 
 def test_stopping_ends_in_time_when_an_answer_does_not_come(serve):
