@@ -1,6 +1,5 @@
 """What the camera's tests share."""
 
-import threading
 from pathlib import Path
 
 import cv2
@@ -8,13 +7,6 @@ import numpy as np
 import pytest
 
 from camera import make_camera
-
-
-@pytest.fixture(autouse=True)
-def no_thread_outlives_its_test():
-    before = set(threading.enumerate())
-    yield
-    assert [thread.name for thread in threading.enumerate() if thread not in before] == []
 
 
 @pytest.fixture

@@ -131,12 +131,12 @@ def test_reading_without_a_trigger_ends_at_its_timeout_and_may_go_on(make, timeo
     with pytest.raises(CameraTimeout):
         camera.read(timeout_s)
     took_s = time.monotonic() - began
-    assert timeout_s <= took_s < timeout_s + 0.15
+    assert timeout_s <= took_s < timeout_s + 0.5
     assert shoot(camera).sequence == 1
 
 
 def test_a_trigger_while_the_camera_is_busy_is_told(make):
-    camera = started(make(latency_s=0.2))
+    camera = started(make(latency_s=0.3))
     camera.trigger()
     with pytest.raises(TriggerNotReady, match="ready again in"):
         camera.trigger()
@@ -146,7 +146,7 @@ def test_a_trigger_while_the_camera_is_busy_is_told(make):
 
 
 def test_a_camera_that_drops_triggers_makes_one_frame_of_three(make):
-    camera = started(make(latency_s=0.1, drop_overtriggers=True))
+    camera = started(make(latency_s=0.3, drop_overtriggers=True))
     for _ in range(3):
         camera.trigger()
     assert camera.read(5).trigger_sequence == 0
@@ -192,7 +192,7 @@ def test_close_from_another_thread_ends_a_blocked_read(make):
     camera.close()
     reader.join(5)
     assert not reader.is_alive()
-    assert raised[0][0] - closed_at < 0.5
+    assert raised[0][0] - closed_at < 2
     assert "closed" in raised[0][1]
 
 

@@ -62,14 +62,14 @@ def test_another_seed_tells_another_story():
 
 
 def test_a_late_frame_comes_late_and_is_right(camera_that):
-    camera = camera_that(late={"at_exposures": [1], "late_s": 0.2})
+    camera = camera_that(late={"at_exposures": [1], "late_s": 0.5})
     assert shoot(camera).sequence == 0
     camera.trigger()
     with pytest.raises(CameraTimeout):
         camera.read(0.05)
     frame = camera.read(5)
     assert (frame.sequence, frame.status) == (1, FrameStatus.OK)
-    assert time.monotonic_ns() - frame.exposed_ns >= 200_000_000
+    assert time.monotonic_ns() - frame.exposed_ns >= 500_000_000
 
 
 def test_a_lost_frame_leaves_a_jump_in_the_sequence(camera_that):
@@ -102,7 +102,7 @@ def test_a_frozen_camera_repeats_the_picture_before_byte_for_byte(camera_that):
 
 
 def test_a_camera_that_disappears_is_lost_then_not_found_then_back(camera_that):
-    camera = camera_that(gone={"at_exposures": [2], "gone_s": 0.3})
+    camera = camera_that(gone={"at_exposures": [2], "gone_s": 0.6})
     epoch = shoot(camera).epoch
     shoot(camera)
     with pytest.raises(CameraLost, match="does not answer"):
