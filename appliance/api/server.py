@@ -112,13 +112,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
-    where = f"cannot answer HTTP on {host} port {port}"
+    where = f"HTTP cannot be answered on {host} port {port}"
     match error.errno:
         case errno.EADDRINUSE:
-            return f"{where}: another program has it (ss -ltnp 'sport = :{port}' names it); set another http.port"
+            return f"{where}: another program has it (ss -ltnp 'sport = :{port}' names it); set another http.port."
         case errno.EADDRNOTAVAIL:
-            return f"{where}: this box has no such address; set http.host to one of its own, or to 0.0.0.0"
+            return f"{where}: this box has no such address; set http.host to one of its own, or to 0.0.0.0."
         case errno.EACCES:
-            return f"{where}: ports below 1024 need more rights than this service has; set http.port to 1024 or above"
+            return f"{where}: ports below 1024 need more rights than this service has; set http.port to 1024 or above."
         case _:
-            return f"{where}: {error.strerror or error}; check http.host and http.port"
+            return f"{where}: {error.strerror or error}; check http.host and http.port."

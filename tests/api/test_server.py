@@ -54,7 +54,7 @@ def test_a_taken_port_is_an_error_that_says_what_to_do(serve):
     with pytest.raises(ApiError) as caught:
         HttpServer(hello, "127.0.0.1", taken)
     sentence = str(caught.value)
-    assert sentence.startswith(f"cannot answer HTTP on 127.0.0.1 port {taken}: another program has it")
+    assert sentence.startswith(f"HTTP cannot be answered on 127.0.0.1 port {taken}: another program has it")
     assert "http.port" in sentence
     assert "ss -ltnp" in sentence
 
