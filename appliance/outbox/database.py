@@ -4,17 +4,21 @@ Files in the folder: `results-N.db` (the highest N is the one in use), `highwate
 nowhere else; other processes only read them.
 """
 
+import errno
+import json
 import sqlite3
 import time
-from collections.abc import Generator, Mapping, Sequence
+import zlib
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.outbox import highwater
 from appliance.outbox.errors import DiskFailed, DiskFull, OutboxDamaged, OutboxError
-from appliance.outbox.row import GAP_TOPIC, PAYLOAD_MAX_BYTES, Recorded, Row, gap, new_stream, numbered
+from appliance.outbox.numbering import Entry, Losses, Stream, Streams, rows_for
+from appliance.outbox.row import GAP_TOPIC, Recorded, Row, gap
 
 FORMAT: Final = 1
 """Of the file; goes up when its tables change."""
@@ -24,14 +28,12 @@ CREATE TABLE rows (
   row INTEGER PRIMARY KEY, camera TEXT NOT NULL, topic TEXT NOT NULL, stream TEXT NOT NULL,
   sequence INTEGER NOT NULL, through INTEGER NOT NULL, recorded_utc_ns INTEGER NOT NULL,
   checksum INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE streams (
-  camera TEXT NOT NULL, topic TEXT NOT NULL, stream TEXT NOT NULL, next INTEGER NOT NULL,
-  PRIMARY KEY (camera, topic)) WITHOUT ROWID;
-CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), last_row INTEGER NOT NULL, pending INTEGER NOT NULL);
-INSERT INTO state VALUES (1, 0, 0);
+CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), checksum INTEGER NOT NULL, content TEXT NOT NULL);
 PRAGMA user_version = 1;
 """
 _INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+
+_DAMAGE_WORDS: Final = ("malformed", "not a database", "no such table", "no such column", "Could not decode")
 
 FORGET_MAX_ROWS: Final = 1000
 """Deleted in one transaction: a long backlog that was acknowledged must not hold up the next part."""
@@ -52,24 +54,6 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A message that has no number yet."""
-
-    camera: str
-    topic: str
-    fields: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """Messages that will never be recorded: their numbers are used up, and a gap message says so."""
-
-    counts: dict[tuple[str, str], int]
-    """(camera, topic) -> how many."""
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Written:
     """What one transaction did."""
 
@@ -77,15 +61,29 @@ class Written:
     taken: int
     """So many of the entries, from the front, are dealt with."""
     lost: int
-    """Messages given up in it: named by the gap messages among `recorded`."""
-    forgotten: int
-    """Acknowledged rows deleted."""
+    """Messages given up in it, named in gap messages; `Losses` among the entries were counted before."""
+    removed: int
+    """Rows fewer: acknowledged, or given up."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """A transaction in the making."""
+
+    streams: Streams
+    last_row: int
+    rows: list[Row] = field(default_factory=list)
+    taken: int = 0
+    lost: int = 0
+    removed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class _Stream:
-    stream: str
-    next: int
+class _Status:
+    pending: int
+    used_bytes: int
+    oldest_row: int | None
+    oldest_utc_ns: int | None
 
 
 class Database:
@@ -97,76 +95,78 @@ class Database:
         self.path: Final = path
         self._limit = limits.max_bytes - _KEPT_FREE_BYTES
         self._drops_oldest = limits.drop_oldest
-        with in_our_words(f"The outbox {path}"):
-            self._db = connect(path)
-            self._page_bytes: int = self._value("PRAGMA page_size")
-            self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // self._page_bytes + 64}")
-            self._last_row, self._pending = self._db.execute("SELECT last_row, pending FROM state").fetchone()
-            self._streams = {
-                (camera, topic): _Stream(stream, following)
-                for camera, topic, stream, following in self._db.execute("SELECT * FROM streams")
-            }
-            self._used_bytes = self._used()
-            self._oldest_utc_ns = self._oldest()
         self._reserved: dict[tuple[str, str], int] = {}
+        self._db = connect(path)
+        try:
+            self._begin(limits)
+        except OutboxError:
+            self._db.close()
+            raise
 
     @property
     def pending(self) -> int:
         """Rows that the broker has not acknowledged, or that are not deleted yet."""
-        return int(self._pending)
+        return self._status.pending
 
     @property
     def used_bytes(self) -> int:
         """Of the file's pages; the write-ahead log beside it takes up to some megabytes more."""
-        return self._used_bytes
+        return self._status.used_bytes
 
     @property
     def oldest_utc_ns(self) -> int | None:
         """When the oldest pending row was recorded, nanoseconds since 1970; None without any."""
-        return self._oldest_utc_ns
+        return self._status.oldest_utc_ns
 
     @property
     def last_row(self) -> int:
         """The newest row ever recorded here."""
-        return int(self._last_row)
+        return self._last_row
+
+    def can_forget(self, acknowledged: int) -> bool:
+        """Whether there are rows that the broker has."""
+        return self._status.oldest_row is not None and self._status.oldest_row <= acknowledged
 
     def write(self, entries: Sequence[Entry | Losses], acknowledged: int) -> Written:
         """Delete acknowledged rows (at most 1000) and record as many of `entries` as there is room for, in order.
 
         One transaction with one fsync, and rarely a second. When it returns, the rows survive a power cut.
         """
-        streams = dict(self._streams)
-        recorded: list[Row] = []
-        taken = lost = 0
+        work = _Work(dict(self._streams), self._last_row)
         with in_our_words(f"The outbox {self.path}"), self._transaction():
-            forgotten = self._forget(acknowledged)
+            work.removed = self._forget(acknowledged)
             room = self._limit - self._used()
             for entry in entries:
-                numbering = dict(streams)
-                rows, given_up = _number(entry, numbering, self._last_row + len(recorded))
+                streams = dict(work.streams)
+                rows, unfit = rows_for(entry, streams, work.last_row)
                 size = sum(len(row.payload) + _ROW_OVERHEAD_BYTES for row in rows)
                 if size > room and self._drops_oldest:
-                    dropped_rows, dropped = self._drop_oldest(size, acknowledged)
-                    forgotten += dropped_rows
-                    lost += dropped
+                    self._drop_oldest(work, size, acknowledged)
                     room = self._limit - self._used()
                 if size > room + (_KEPT_FREE_BYTES if isinstance(entry, Losses) else 0):
                     break
-                self._insert(rows)
-                streams, room = numbering, room - size
-                recorded += rows
-                taken += 1
-                lost += given_up
-            last_row = self._last_row + len(recorded)
-            pending = self._pending + len(recorded) - forgotten
-            self._db.execute("UPDATE state SET last_row = ?, pending = ?", (last_row, pending))
-            self._save(streams)
-            self._reserve(streams)
-        committed_ns = time.monotonic_ns()
-        self._streams, self._last_row, self._pending = streams, last_row, pending
-        with in_our_words(f"The outbox {self.path}"):
-            self._used_bytes, self._oldest_utc_ns = self._used(), self._oldest()
-        return Written([_receipt(row, committed_ns) for row in recorded], taken, lost, forgotten)
+                insert(self._db, rows)
+                room -= size
+                work.streams = streams
+                work.rows += rows
+                work.last_row += len(rows)
+                work.lost += unfit
+                work.taken += 1
+            status = self._settle(work)
+        return self._finished(work, status)
+
+    def make_room(self, acknowledged: int) -> Written:
+        """Delete what may go, so that the file takes new rows without growing.
+
+        Acknowledged rows, and where the limits allow to drop them the oldest ones too.
+        """
+        work = _Work(dict(self._streams), self._last_row)
+        with in_our_words(f"The outbox {self.path}"), self._transaction():
+            work.removed = self._forget(acknowledged)
+            if self._drops_oldest and not work.removed:
+                self._drop_oldest(work, 0, acknowledged)
+            status = self._settle(work)
+        return self._finished(work, status)
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, so that the log starts again from its beginning."""
@@ -182,21 +182,38 @@ class Database:
             # Closing moves the log into the file; where that fails the log stays, and the next start reads it.
             return
 
+    def _begin(self, limits: Limits) -> None:
+        with in_our_words(f"The outbox {self.path}"):
+            self._page_bytes: int = self._value("PRAGMA page_size")
+            self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // self._page_bytes + 64}")
+            found = self._db.execute("SELECT checksum, content FROM state").fetchone()
+            newest_row = self._value("SELECT max(row) FROM rows") or 0
+            used, oldest = self._used(), self._oldest()
+        if found is None or found[0] != zlib.crc32(found[1].encode()):
+            msg = f"The outbox {self.path} is damaged (what it says of itself is not what was written)"
+            raise OutboxDamaged(msg)
+        state = json.loads(found[1])
+        self._last_row: int = state["last_row"]
+        if newest_row > self._last_row:
+            msg = f"The outbox {self.path} is damaged (it has rows that were never written)"
+            raise OutboxDamaged(msg)
+        self._streams = {(camera, topic): Stream(stream, n) for camera, topic, stream, n in state["streams"]}
+        self._status = _Status(state["pending"], used, *oldest)
+
     def _forget(self, acknowledged: int) -> int:
-        first = self._value("SELECT min(row) FROM rows")
-        if first is None or first > acknowledged:
+        if not self.can_forget(acknowledged):
             return 0
-        last = min(acknowledged, first + FORGET_MAX_ROWS - 1)
+        last = min(acknowledged, (self._status.oldest_row or 0) + FORGET_MAX_ROWS - 1)
         return self._db.execute("DELETE FROM rows WHERE row <= ?", (last,)).rowcount
 
-    def _drop_oldest(self, wanted_bytes: int, acknowledged: int) -> tuple[int, int]:
-        """Give up the oldest rows for a gap message each stream; returns (rows fewer, messages lost).
+    def _drop_oldest(self, work: _Work, wanted_bytes: int, acknowledged: int) -> None:
+        """Give up the oldest rows for one gap message a stream.
 
         The gap takes the place of the *last* row given up: were it earlier, a receipt for rows that the gateway
         had read before could delete it while later ones of its range were never sent.
         """
-        fewer = self._db.execute("DELETE FROM rows WHERE row <= ?", (acknowledged,)).rowcount
-        freed, last_row, dropped = 0, 0, 0
+        work.removed += self._db.execute("DELETE FROM rows WHERE row <= ?", (acknowledged,)).rowcount
+        freed, last_row = 0, 0
         gaps: dict[str, Row] = {}
         oldest = self._db.execute(
             "SELECT row, camera, topic, stream, sequence, through, length(payload) FROM rows"
@@ -210,25 +227,26 @@ class Database:
             payload = gap(stream, first, through, "outbox_full")
             gaps[stream] = Row(row, camera, GAP_TOPIC, stream, first, through, payload)
             freed += size + _ROW_OVERHEAD_BYTES
-            last_row, fewer = row, fewer + 1
-            dropped += topic != GAP_TOPIC
+            last_row = row
+            work.lost += topic != GAP_TOPIC
         oldest.close()
-        self._db.execute("DELETE FROM rows WHERE row <= ?", (last_row,))
-        self._insert(sorted(gaps.values(), key=lambda one: one.row))
-        return fewer - len(gaps), dropped
+        work.removed += self._db.execute("DELETE FROM rows WHERE row <= ?", (last_row,)).rowcount
+        work.removed -= len(gaps)
+        insert(self._db, sorted(gaps.values(), key=lambda one: one.row))
 
-    def _insert(self, rows: Sequence[Row]) -> None:
-        insert(self._db, rows)
+    def _settle(self, work: _Work) -> _Status:
+        """The last of a transaction. What the commit could not survive is asked before it, not after."""
+        pending = self._status.pending + len(work.rows) - work.removed
+        save_state(self._db, work.last_row, pending, work.streams)
+        self._reserve(work.streams)
+        return _Status(pending, self._used(), *self._oldest())
 
-    def _save(self, streams: Mapping[tuple[str, str], _Stream]) -> None:
-        for (camera, topic), stream in streams.items():
-            if self._streams.get((camera, topic)) != stream:
-                self._db.execute(
-                    "INSERT OR REPLACE INTO streams VALUES (?, ?, ?, ?)",
-                    (camera, topic, stream.stream, stream.next),
-                )
+    def _finished(self, work: _Work, status: _Status) -> Written:
+        committed_ns = time.monotonic_ns()
+        self._streams, self._last_row, self._status = work.streams, work.last_row, status
+        return Written([_receipt(row, committed_ns) for row in work.rows], work.taken, work.lost, work.removed)
 
-    def _reserve(self, streams: Mapping[tuple[str, str], _Stream]) -> None:
+    def _reserve(self, streams: Streams) -> None:
         """See that the high-water file is never behind what was given out."""
         if all(one.next - 1 <= self._reserved.get(key, 0) for key, one in streams.items()):
             return
@@ -252,25 +270,31 @@ class Database:
         pages: int = self._value("PRAGMA page_count") - self._value("PRAGMA freelist_count")
         return pages * self._page_bytes
 
-    def _oldest(self) -> int | None:
-        found = self._db.execute("SELECT recorded_utc_ns FROM rows ORDER BY row LIMIT 1").fetchone()
-        return None if found is None else int(found[0])
+    def _oldest(self) -> tuple[int | None, int | None]:
+        found = self._db.execute("SELECT row, recorded_utc_ns FROM rows ORDER BY row LIMIT 1").fetchone()
+        return (None, None) if found is None else (int(found[0]), int(found[1]))
 
     def _value(self, sql: str) -> Any:
         return self._db.execute(sql).fetchone()[0]
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection for the writer. Raises sqlite3.Error."""
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1.0)
-    try:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last results in a power cut
-        db.execute("PRAGMA secure_delete = OFF")
-        db.execute("PRAGMA journal_size_limit = 8388608")
-    except sqlite3.Error:
+    """A connection for the writer. Raises DiskFull, DiskFailed, OutboxDamaged."""
+    with in_our_words(f"The outbox {path}"):
+        uri = path.resolve().as_uri() + "?mode=rw"
+        db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=1.0)
+        try:
+            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+            db.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last results in a power cut
+            db.execute("PRAGMA secure_delete = OFF")
+            db.execute("PRAGMA journal_size_limit = 8388608")
+        except sqlite3.Error:
+            db.close()
+            raise
+    if mode != "wal":
         db.close()
-        raise
+        msg = f"The outbox {path} is on a file system without shared memory: put it on a local disk"
+        raise DiskFailed(msg)
     return db
 
 
@@ -283,7 +307,7 @@ def create(path: Path, rows: Sequence[Row], last_row: int) -> None:
         try:
             db.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN;" + _SCHEMA)
             insert(db, rows)
-            db.execute("UPDATE state SET last_row = ?, pending = ?", (last_row, len(rows)))
+            save_state(db, last_row, len(rows), {})
             db.execute("COMMIT")
         finally:
             db.close()
@@ -296,6 +320,13 @@ def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
     for one in rows:
         key = (one.row, one.camera, one.topic, one.stream, one.sequence, one.through)
         db.execute(_INSERT, (*key, now, one.checksum(), one.payload))
+
+
+def save_state(db: sqlite3.Connection, last_row: int, pending: int, streams: Streams) -> None:
+    """What must be right even if the disk is not: with a checksum, for a lower number would be used twice."""
+    listed = [(camera, topic, one.stream, one.next) for (camera, topic), one in streams.items()]
+    content = json.dumps({"last_row": last_row, "pending": pending, "streams": listed})
+    db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (zlib.crc32(content.encode()), content))
 
 
 @contextmanager
@@ -311,45 +342,17 @@ def in_our_words(what: str) -> Generator[None]:
         if "disk is full" in text:
             msg = f"{what} cannot grow: the disk is full; make room on it"
             raise DiskFull(msg) from error
-        if "malformed" in text or "not a database" in text or "no such" in text:
+        if isinstance(error, sqlite3.IntegrityError) or any(words in text for words in _DAMAGE_WORDS):
             msg = f"{what} is damaged ({text})"
             raise OutboxDamaged(msg) from error
         msg = f"{what} cannot be used ({text}): look at the disk and at the folder's permissions"
         raise DiskFailed(msg) from error
     except OSError as error:
-        if error.errno in {28, 122}:  # ENOSPC, EDQUOT
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             msg = f"{what} cannot grow: the disk is full; make room on it"
             raise DiskFull(msg) from error
         msg = f"{what} cannot be used ({error.strerror}): look at the disk and at the folder's permissions"
         raise DiskFailed(msg) from error
-
-
-def _number(entry: Entry | Losses, streams: dict[tuple[str, str], _Stream], last_row: int) -> tuple[list[Row], int]:
-    """The rows for one entry, and how many messages are lost in them; takes their numbers out of `streams`."""
-    if isinstance(entry, Losses):
-        rows = [
-            _gap_row(key, count, entry.reason, streams, last_row + nth)
-            for nth, (key, count) in enumerate(entry.counts.items(), 1)
-        ]
-        return rows, sum(entry.counts.values())
-    key = (entry.camera, entry.topic)
-    stream = streams.get(key) or _Stream(new_stream(), 1)
-    try:
-        payload = numbered(entry.fields, stream.stream, stream.next)
-    except (TypeError, ValueError, RecursionError):
-        return [_gap_row(key, 1, "not_json", streams, last_row + 1)], 1
-    if len(payload) > PAYLOAD_MAX_BYTES:
-        return [_gap_row(key, 1, "too_large", streams, last_row + 1)], 1
-    streams[key] = _Stream(stream.stream, stream.next + 1)
-    return [Row(last_row + 1, *key, stream.stream, stream.next, stream.next, payload)], 0
-
-
-def _gap_row(key: tuple[str, str], count: int, reason: str, streams: dict[tuple[str, str], _Stream], row: int) -> Row:
-    stream = streams.get(key) or _Stream(new_stream(), 1)
-    first, last = stream.next, stream.next + count - 1
-    streams[key] = _Stream(stream.stream, last + 1)
-    payload = gap(stream.stream, first, last, reason)
-    return Row(row, key[0], GAP_TOPIC, stream.stream, first, last, payload)
 
 
 def _receipt(row: Row, committed_ns: int) -> Recorded:

@@ -1,4 +1,4 @@
-"""One writer for one outbox, over all processes of the box."""
+"""One process at a time for one job on one folder."""
 
 import fcntl
 import os
@@ -7,11 +7,13 @@ from pathlib import Path
 from appliance.outbox.errors import OutboxInUse
 
 
-class WriterLock:
+class ProcessLock:
     """Held from take() to release(), or to the end of the process however it ends."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "writer.lock"
+    def __init__(self, path: Path, holder: str) -> None:
+        """`holder` is who has it when we do not: it begins the sentence of OutboxInUse."""
+        self._path = path
+        self._holder = holder
         self._descriptor: int | None = None
 
     def take(self) -> None:
@@ -24,7 +26,7 @@ class WriterLock:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             os.close(descriptor)
-            msg = f"Another appliance writes the outbox {self._path.parent}: stop it, or give this one its own folder"
+            msg = f"{self._holder} the outbox {self._path.parent}: stop it, or give this appliance its own folder"
             raise OutboxInUse(msg) from error
         self._descriptor = descriptor
 

@@ -34,7 +34,7 @@ def read(folder: Path) -> Acknowledged:
     content = smallfile.read(folder / FILE_NAME)
     if content is None:
         return Acknowledged()
-    return Acknowledged(content["row"], content["sequences"], content["damaged_in"])
+    return Acknowledged(content.get("row", 0), content.get("sequences", {}), content.get("damaged_in"))
 
 
 def changed_ns(folder: Path) -> int | None:
@@ -84,7 +84,6 @@ class Watermark:
         if self.due_in_s() is None:
             return
         now = Acknowledged(self._row, dict(self._sequences), self._damaged_in)
-        self._written_ns = time.monotonic_ns()
         try:
             smallfile.replace(
                 self._folder / FILE_NAME,
@@ -96,4 +95,6 @@ class Watermark:
                 "after a restart some results are sent twice; make room on the disk"
             )
             raise DiskFailed(msg) from error
+        finally:
+            self._written_ns = time.monotonic_ns()
         self._acknowledged = now

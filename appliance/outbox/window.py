@@ -80,6 +80,11 @@ class Window:
         self._under_way.discard(row)
         self._sent = 0
 
+    def rewind(self, rows: Iterable[Row]) -> None:
+        """Put these, which the broker had and may have lost, in front again; they are older than all others."""
+        self._rows.extendleft(sorted(rows, key=lambda row: -row.row))
+        self._sent = 0
+
     def start_again(self) -> None:
         """Nothing is under way any more: send again from the first row without a receipt."""
         self._sent = 0

@@ -1,0 +1,318 @@
+"""Rows from the disk to the broker, in order, and how far it has come: the publisher's work without its thread."""
+
+import logging
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Final
+
+from appliance.outbox.backoff import Backoff
+from appliance.outbox.config import MqttConfig
+from appliance.outbox.errors import OutboxDamaged, OutboxError
+from appliance.outbox.link import Link
+from appliance.outbox.mqtt import AVAILABILITY, OFFLINE, ONLINE, Closed, End, Event, Opened, Receipt
+from appliance.outbox.reader import Reader
+from appliance.outbox.retained import Retained
+from appliance.outbox.row import Row
+from appliance.outbox.watermark import Watermark
+from appliance.outbox.window import Window
+
+_log = logging.getLogger(__name__)
+
+_RESULT_TOPIC: Final = "result"
+_LAST_TOPIC: Final = "last"
+_JSON: Final = "application/json"
+_POLL_S: Final = 1.0
+"""The outbox is looked into this often, should a hint have been lost."""
+_STALLED_S: Final = 30.0
+"""A broker that answers nothing for so long has forgotten us, whatever the connection looks like."""
+_RETRY_FIRST_S: Final = 1.0
+_RETRY_LAST_S: Final = 60.0
+_FAREWELL_S: Final = 2.0
+_REWIND_S: Final = 5.0
+_REWIND_MAX_ROWS: Final = 50
+"""A broker that crashes forgets what it had acknowledged and not yet saved: so much is sent again after a lost
+connection. Only what was acknowledged on that very connection, or short connections would never come further."""
+_PROPERTIES_MAX_BYTES: Final = 1024
+
+
+class Delivery:
+    """One thread makes all calls; the attributes without underscore may be read by any."""
+
+    def __init__(self, folder: Path, config: MqttConfig, link: Link, on_acknowledged: Callable[[int], None]) -> None:
+        self._config = config
+        self._link = link
+        self._on_acknowledged = on_acknowledged
+        self._reader = Reader(folder)
+        self._watermark = Watermark(folder)
+        self._window = Window(self._watermark.row, config.window)
+        self._window_max = config.window
+        self._packet_max_bytes: int | None = None
+        self._retained = Retained()
+        self._under_way: dict[int, Row | str] = {}
+        """Message id -> the row, or the retained topic."""
+        self._recent: deque[tuple[int, Row]] = deque(maxlen=_REWIND_MAX_ROWS)
+        """(CLOCK_MONOTONIC, row) of what this connection's broker acknowledged for the first time."""
+        self._answered_ns = 0
+        self._read_again_ns = 0
+        self._retry = Backoff(_RETRY_FIRST_S, _RETRY_LAST_S)
+        self._hold_until_ns = 0
+        self._refused_row: int | None = None
+        self._refusal: str | None = None
+        self._retained_refusal: str | None = None
+        self._disk_problem: str | None = None
+
+        self.acknowledged = self._watermark.row
+        """The broker has every row up to this one."""
+        self.published_total = 0
+        self.refused_total = 0
+        self.unheard_total = 0
+
+    @property
+    def under_way(self) -> int:
+        """Messages sent whose receipt is not there yet."""
+        return len(self._under_way)
+
+    def problem(self) -> str | None:
+        """Why results do not flow, or not all that should; one sentence."""
+        return self._link.problem() or self._disk_problem or self._refusal or self._retained_refusal
+
+    def put(self, topic: str, payload: bytes) -> None:
+        """Make this the newest of a retained topic."""
+        self._retained.put(topic, payload)
+
+    def hint(self, row: int) -> None:
+        """There are rows up to this one."""
+        if row > self._window.read_to and self._disk_problem is None:
+            self._read_again_ns = 0
+
+    def step(self, wake: socket.socket) -> None:
+        """Send what may be sent, then wait for what comes back, at most a second or until `wake` is readable."""
+        if self._link.is_open:
+            self._send_retained()
+            self._send_rows()
+        for event in self._link.serve(self._patience_s(), wake):
+            self._handle(event)
+        self._give_up_if_stalled()
+        if self._watermark.due_in_s() == 0:
+            self._write_watermark()
+
+    def is_drained(self) -> bool:
+        """The broker has everything that there is, or the rest cannot be read."""
+        if self._window.waiting or not self._retained.is_settled:
+            return False
+        try:
+            return not self._reader.after(self._window.read_to, 1)
+        except OutboxError:
+            return True
+
+    def say_goodbye(self, wake: socket.socket) -> None:
+        """Tell that we are offline, wait for the broker to know it, and part from it; some seconds at most."""
+        until_ns = time.monotonic_ns() + int(_FAREWELL_S * 1e9)
+        self._retained.put(AVAILABILITY, OFFLINE)
+        while self._link.is_open and not self._retained.is_settled and time.monotonic_ns() < until_ns:
+            self._send_retained()
+            for event in self._link.serve(0.1, wake):
+                self._handle(event)
+        self._link.close()
+
+    def close(self) -> None:
+        """Let go of everything; how far the broker has come is written down."""
+        self._link.close()
+        self._reader.close()
+        self._write_watermark()
+
+    def _patience_s(self) -> float:
+        """How long nothing may happen before there is something to do all the same."""
+        now_ns = time.monotonic_ns()
+        until_s = [_POLL_S]
+        if self._link.is_open and now_ns < self._hold_until_ns:
+            until_s.append((self._hold_until_ns - now_ns) / 1e9)
+        elif self._link.is_open and self._wants_rows():
+            until_s.append(max(0.0, (self._read_again_ns - now_ns) / 1e9))
+        due_s = self._watermark.due_in_s()
+        if due_s is not None:
+            until_s.append(due_s)
+        return min(until_s)
+
+    def _wants_rows(self) -> bool:
+        return self._window.room_to_read() >= self._window.size
+
+    def _read_ahead(self) -> None:
+        now_ns = time.monotonic_ns()
+        if not self._wants_rows() or now_ns < self._read_again_ns:
+            return
+        self._read_again_ns = now_ns + int(_POLL_S * 1e9)
+        try:
+            rows = self._reader.after(self._window.read_to, self._window.room_to_read())
+        except OutboxError as error:
+            self._watermark.damaged(self._reader.file_name if isinstance(error, OutboxDamaged) else None)
+            self._set_disk_problem(str(error))
+            return
+        self._watermark.damaged(None)
+        self._set_disk_problem(None)
+        self._window.add(rows)
+        if rows:
+            self._read_again_ns = 0  # there may be more
+
+    def _send_rows(self) -> None:
+        if time.monotonic_ns() < self._hold_until_ns:
+            return
+        self._read_ahead()
+        while len(self._under_way) < self._window_max:
+            row = self._window.next_to_send()
+            if row is None:
+                return
+            if not self._fits(row.payload):
+                self._hold(row, self._too_long(row.payload))
+                return
+            topic = f"{row.camera}/{row.topic}"
+            message_id = self._link.publish(
+                topic, row.payload, retain=False, content_type=_JSON, attributes=self._attributes(row)
+            )
+            self._window.sent(row)
+            self._sent(message_id, row)
+
+    def _send_retained(self) -> None:
+        """A share of the window is theirs, so that `health` does not wait for the end of a backlog."""
+        while self._retained.under_way < self._retained_share() and len(self._under_way) < self._window_max:
+            found = self._retained.next_to_send()
+            if found is None:
+                return
+            topic, payload = found
+            self._retained.sent(topic)
+            if not self._fits(payload):
+                self._retained.received(topic)
+                self._retained_refusal = self._too_long(payload)
+                continue
+            content_type = _JSON if payload[:1] == b"{" else None
+            self._sent(self._link.publish(topic, payload, retain=True, content_type=content_type), topic)
+
+    def _sent(self, message_id: int, message: Row | str) -> None:
+        if not self._under_way:
+            self._answered_ns = time.monotonic_ns()  # the broker's time to answer begins now
+        self._under_way[message_id] = message
+
+    def _fits(self, payload: bytes) -> bool:
+        limit = self._packet_max_bytes
+        return limit is None or len(payload) + _PROPERTIES_MAX_BYTES <= limit
+
+    def _too_long(self, payload: bytes) -> str:
+        return (
+            f"The MQTT broker takes messages of at most {self._packet_max_bytes} bytes, and there is one of"
+            f" {len(payload)} bytes and its headers: raise its max_packet_size"
+        )
+
+    def _attributes(self, row: Row) -> Mapping[str, str] | None:
+        """CloudEvents 1.0 in binary mode: readers who do not know it do not see it."""
+        if not self._config.cloudevents:
+            return None
+        return {
+            "specversion": "1.0",
+            "id": f"{row.stream}/{row.sequence}",
+            "source": f"/{self._config.base_topic}/{row.camera}",
+            "type": f"inspection.{row.topic}.v1",
+        }
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case Opened():
+                self._window_max = min(self._config.window, event.receive_maximum)
+                self._packet_max_bytes = event.packet_max_bytes
+                self._retained_refusal = None
+                self._retained.put(AVAILABILITY, ONLINE)
+                self._start_again()
+            case Receipt():
+                self._take_receipt(event)
+            case Closed():
+                self._rewind(event.end)
+                self._start_again()
+
+    def _start_again(self) -> None:
+        """Nothing is under way any more; rows without a receipt are sent anew, in order."""
+        self._under_way.clear()
+        self._window.start_again()
+        self._window.size = self._rows_share() if self._refused_row is None else 1
+        self._retained.start_again(first=AVAILABILITY)
+
+    def _rewind(self, end: End) -> None:
+        if end is End.LOST:
+            since_ns = time.monotonic_ns() - int(_REWIND_S * 1e9)
+            self._window.rewind(row for at_ns, row in self._recent if at_ns > since_ns)
+        self._recent.clear()
+
+    def _retained_share(self) -> int:
+        return max(1, self._window_max // 10)
+
+    def _rows_share(self) -> int:
+        return max(1, self._window_max - self._retained_share())
+
+    def _take_receipt(self, receipt: Receipt) -> None:
+        message = self._under_way.pop(receipt.message_id, None)
+        self._answered_ns = time.monotonic_ns()
+        self.refused_total += receipt.refusal is not None
+        if isinstance(message, Row):
+            if receipt.refusal is None:
+                self._row_taken(message, nobody_listens=receipt.nobody_listens)
+            else:
+                self._window.refused(message.row)
+                self._hold(message, self._refused(f"{message.camera}/{message.topic}", receipt.refusal))
+        elif message is not None:
+            self._retained.received(message)
+            if receipt.refusal is not None:
+                self._retained_refusal = self._refused(message, receipt.refusal)
+
+    def _row_taken(self, row: Row, *, nobody_listens: bool) -> None:
+        self.published_total += 1
+        self.unheard_total += nobody_listens
+        for one in self._window.received(row.row):
+            if one.row > self.acknowledged:  # and not one that was sent again
+                self._acknowledge(one)
+        if self._refused_row is not None and self.acknowledged >= self._refused_row:
+            _log.info("the MQTT broker takes results again")
+            self._refused_row, self._refusal = None, None
+            self._retry.reset()
+            self._window.size = self._rows_share()
+
+    def _acknowledge(self, row: Row) -> None:
+        self._watermark.advance(row)
+        self._recent.append((time.monotonic_ns(), row))
+        if row.topic == _RESULT_TOPIC:
+            self._retained.put(f"{row.camera}/{_LAST_TOPIC}", row.payload)
+        self.acknowledged = row.row
+        self._on_acknowledged(row.row)
+
+    def _hold(self, row: Row, refusal: str) -> None:
+        """A refused row is not sent, and nothing may overtake it: wait, then try it alone."""
+        if time.monotonic_ns() < self._hold_until_ns:
+            return  # one of those that were under way with it
+        wait_s = self._retry.next_s()
+        if refusal != self._refusal:
+            _log.error("%s (next attempt in %.0f s)", refusal, wait_s)
+        self._refused_row, self._refusal = row.row, refusal
+        self._hold_until_ns = time.monotonic_ns() + int(wait_s * 1e9)
+        self._window.size = 1
+
+    def _refused(self, topic: str, reason: str) -> str:
+        return (
+            f"The MQTT broker refuses messages on {self._config.base_topic}/{topic} ({reason}): allow"
+            f" {self._config.username or 'this client'} to write there; results wait on the disk"
+        )
+
+    def _give_up_if_stalled(self) -> None:
+        if self._under_way and time.monotonic_ns() - self._answered_ns > _STALLED_S * 1e9:
+            problem = f"The MQTT broker has answered nothing for {_STALLED_S:.0f} s: connecting again"
+            self._handle(self._link.give_up(problem))
+
+    def _set_disk_problem(self, problem: str | None) -> None:
+        if problem != self._disk_problem and problem is not None:
+            _log.error("%s", problem)
+        self._disk_problem = problem
+
+    def _write_watermark(self) -> None:
+        try:
+            self._watermark.flush()
+        except OutboxError as error:
+            self._set_disk_problem(str(error))

@@ -1,0 +1,227 @@
+"""The thread that puts messages on the disk, and keeps trying while the disk does not want them."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from appliance.outbox import watermark
+from appliance.outbox.backoff import Backoff
+from appliance.outbox.ballast import Ballast
+from appliance.outbox.database import FORGET_MAX_ROWS, Database, Limits, Written, in_our_words
+from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError, OutboxFull
+from appliance.outbox.intake import Intake, Work
+from appliance.outbox.lock import ProcessLock
+from appliance.outbox.numbering import Losses
+from appliance.outbox.opening import damaged_files, open_database, rebuild
+from appliance.outbox.row import GAP_TOPIC, Recorded
+
+_log = logging.getLogger(__name__)
+
+_GROUP_MAX: Final = 200
+"""Messages in one transaction: what came while the disk was busy with the last one."""
+_IDLE_S: Final = 1.0
+"""After so long without a message, acknowledged rows are deleted by themselves."""
+_RETRY_FIRST_S: Final = 0.05
+_RETRY_LAST_S: Final = 2.0
+
+
+class Writer:
+    """run() is the thread; everything else may be read by any thread, and is written by that one alone."""
+
+    def __init__(
+        self, folder: Path, limits: Limits, intake: Intake, on_recorded: Callable[[Sequence[Recorded]], None]
+    ) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._intake = intake
+        self._on_recorded = on_recorded
+        self._lock = ProcessLock(folder / "writer.lock", "Another appliance writes")
+        self._ballast = Ballast(folder)
+        self._database: Database | None = None
+        self._group = _GROUP_MAX
+        self._more_to_forget = False
+        self._looked_ns = 0
+        self._watermark_seen_ns: int | None = None
+
+        self.tried_to_open: Final = threading.Event()
+        self.problem: str | None = f"The outbox {folder} is not open yet"
+        """Why nothing can be recorded."""
+        self.notice: str | None = None
+        """What happened before, and needs somebody to look at it."""
+        self.busy_since_ns: int | None = None
+        """CLOCK_MONOTONIC of the beginning of the transaction that is going on."""
+        self.waiting: tuple[int, int, int | None] = (0, 0, None)
+        """Rows, bytes, and when the oldest was recorded (nanoseconds since 1970), as of the last commit."""
+        self.recorded_total = 0
+        self.lost_total = 0
+        """Given up on the disk or on the way there; what did not fit into the intake is counted there."""
+
+    def run(self) -> None:
+        """Record until the intake has ended."""
+        backoff = Backoff(_RETRY_FIRST_S, _RETRY_LAST_S)
+        try:
+            while not self._intake.is_done():
+                if self._try_step():
+                    backoff.reset()
+                else:
+                    self._intake.pause(backoff.next_s())
+            self._end()
+        finally:
+            # Also when a bug ends this thread: from here on nothing is recorded, and no part may pass.
+            self.problem = f"The outbox {self._folder} records no more: restart the appliance"
+            self.tried_to_open.set()
+
+    def _try_step(self) -> bool:
+        try:
+            self._step()
+        except OutboxError as error:
+            self._cope(error)
+            return False
+        else:
+            self._set_problem(None)
+            return True
+        finally:
+            self.tried_to_open.set()
+
+    def _step(self) -> None:
+        """Wait for work, and do one transaction of it. Raises OutboxError."""
+        if self._database is None:
+            self._database = self._open()
+            return
+        work = self._intake.wait_for_work(self._group, 0.0 if self._more_to_forget else _IDLE_S)
+        self._look_at_watermark(self._database)
+        if work.entries or self._database.can_forget(work.acknowledged):
+            self._write(self._database, work)
+
+    def _open(self) -> Database:
+        with in_our_words(f"The outbox folder {self._folder}"):
+            self._lock.take()
+        database = open_database(self._folder, self._limits)
+        self._ballast.restore()
+        self._opened(database)
+        return database
+
+    def _opened(self, database: Database) -> None:
+        damaged = damaged_files(self._folder)
+        self.notice = None
+        if damaged:
+            self.notice = (
+                f"An outbox was damaged and is kept as {damaged[-1]}: see the gap messages for what is lost,"
+                " have the disk looked at, and delete the file"
+            )
+        self.waiting = (database.pending, database.used_bytes, database.oldest_utc_ns)
+
+    def _write(self, database: Database, work: Work) -> None:
+        self.busy_since_ns = time.monotonic_ns()
+        try:
+            written = database.write(work.entries, work.acknowledged)
+        finally:
+            self.busy_since_ns = None
+        self._intake.taken(written.taken)
+        self._group = min(_GROUP_MAX, self._group * 2)
+        self._more_to_forget = written.removed >= FORGET_MAX_ROWS
+        self._count(database, written)
+        if written.recorded:
+            self._tell(written.recorded)
+        if work.entries and written.taken == 0:
+            msg = (
+                f"The outbox {self._folder} is full ({database.used_bytes // 1024**2} MiB):"
+                " bring the broker back, or give the outbox more room (max_bytes)"
+            )
+            raise OutboxFull(msg)
+
+    def _count(self, database: Database, written: Written) -> None:
+        self.waiting = (database.pending, database.used_bytes, database.oldest_utc_ns)
+        self.recorded_total += sum(one.topic != GAP_TOPIC for one in written.recorded)
+        self.lost_total += written.lost
+        if written.lost:
+            _log.error("%d results are lost; gap messages tell subscribers which", written.lost)
+
+    def _tell(self, recorded: list[Recorded]) -> None:
+        try:
+            self._on_recorded(recorded)
+        except Exception:  # noqa: BLE001
+            # The boundary to whoever listens: a bug there must not end the recording of results.
+            _log.exception("a listener failed on what was recorded")
+
+    def _look_at_watermark(self, database: Database) -> None:
+        """The gateway's file says the same as acknowledge(), later, and also whether the gateway could read ours."""
+        now_ns = time.monotonic_ns()
+        if now_ns - self._looked_ns < _IDLE_S * 1e9:
+            return
+        self._looked_ns = now_ns
+        try:
+            changed_ns = watermark.changed_ns(self._folder)
+            if changed_ns == self._watermark_seen_ns:
+                return
+            acknowledged = watermark.read(self._folder)
+        except OSError as error:
+            _log.warning("how far the broker has come cannot be read (%s)", error)
+            return
+        self._watermark_seen_ns = changed_ns
+        self._intake.acknowledge(acknowledged.row)
+        if acknowledged.damaged_in == database.path.name:
+            msg = f"The outbox {database.path} is damaged (a row is not what was written)"
+            raise OutboxDamaged(msg)
+
+    def _cope(self, error: OutboxError) -> None:
+        """Do what can be done about it before the next attempt."""
+        self._set_problem(str(error))
+        database = self._database
+        if database is None:
+            self._ballast.release()  # opening takes some room too
+        elif isinstance(error, DiskFull):
+            self._group = max(1, self._group // 4)
+            self._make_room(database)
+        elif isinstance(error, OutboxDamaged):
+            self._rebuild(database, str(error))
+
+    def _make_room(self, database: Database) -> None:
+        """On a full disk: delete what may go, in the room that the ballast gives, and take that room again."""
+        self._ballast.release()
+        try:
+            self._count(database, database.make_room(self._intake.acknowledged))
+            database.checkpoint()
+        except OutboxError as error:
+            _log.warning("rows that are not needed any more cannot be deleted either: %s", error)
+        if not self._intake.has_ended:
+            self._ballast.restore()
+
+    def _rebuild(self, database: Database, why: str) -> None:
+        self._database = None
+        try:
+            self._database = rebuild(database, self._folder, why, self._limits)
+        except OutboxError as error:
+            self._set_problem(str(error))
+        else:
+            self._opened(self._database)
+
+    def _end(self) -> None:
+        """Leave the disk tidy. What is still in memory is lost; that at least is written down."""
+        database = self._database
+        if database is not None:
+            losses = self._intake.left()
+            if losses.counts:
+                self._write_down(database, losses)
+            database.close()
+            self._database = None
+        self._lock.release()
+
+    def _write_down(self, database: Database, losses: Losses) -> None:
+        _log.critical("%d results could not be recorded: %s", sum(losses.counts.values()), self.problem)
+        self._ballast.release()
+        try:
+            database.write([losses], self._intake.acknowledged)
+        except OutboxError as error:
+            _log.critical("nor could a gap message that says so: %s", error)
+
+    def _set_problem(self, problem: str | None) -> None:
+        if problem != self.problem:
+            if problem is not None:
+                _log.error("%s", problem)
+            elif self.recorded_total:
+                _log.info("the outbox %s records again", self._folder)
+        self.problem = problem
