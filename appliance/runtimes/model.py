@@ -14,6 +14,8 @@ Array: TypeAlias = npt.NDArray[Any]
 Engine: TypeAlias = Literal["litert", "tensorflow-frozen", "tensorflow-saved-model"]
 ENGINES: tuple[Engine, ...] = ("litert", "tensorflow-frozen", "tensorflow-saved-model")
 """Usually the fastest first."""
+LAST_RESORT: Engine = "tensorflow-saved-model"
+"""Serves whatever can be served at all: it runs what was exported, as tensorflow_model_server does."""
 
 DEFAULT_SIGNATURE = "serving_default"
 STRING_DTYPE = "object"

@@ -20,11 +20,15 @@ def choose(trials: Mapping[Engine, Trial], order: Sequence[Engine], threads: int
     fastest = min(costs.values())
     chosen = next(engine for engine, cost in costs.items() if cost <= fastest * AS_FAST)
     others = {
-        engine: f"{engine} takes {cost:.2f} ms, {chosen} {costs[chosen]:.2f} ms"
+        engine: f"{engine} takes {_shown(cost)}" + (", which is as fast" if cost <= fastest * AS_FAST else "")
         for engine, cost in costs.items()
         if engine != chosen
     }
     return chosen, others
+
+
+def _shown(cost: float) -> str:
+    return f"{cost:.3g} ms"
 
 
 def reason(
@@ -38,5 +42,5 @@ def reason(
     passed_over = [rejected[engine] for engine in order if engine in rejected and engine not in trials]
     slower = [rejected[engine] for engine in order if engine in rejected and engine in trials]
     said = "; ".join([*passed_over, *slower]) or "it is the only engine that is allowed"
-    took = f" ({cost_ms(trials[chosen], threads):.2f} ms a run)" if chosen in trials else ""
+    took = f" takes {_shown(cost_ms(trials[chosen], threads))}" if chosen in trials else ""
     return f"{chosen}{took}: {said}"

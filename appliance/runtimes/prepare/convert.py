@@ -31,12 +31,14 @@ def main(arguments: Sequence[str]) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(_THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(_THREADS)
-    report = Conversion(failed={"tensorflow-frozen": _DIED, "litert": _DIED})
+    report = Conversion(failed=dict.fromkeys(("tensorflow-frozen", "litert"), _DIED))
     report.write(staging)
-    if "tensorflow-frozen" in config.engines or "litert" in config.engines:
-        report = _step(report, "tensorflow-frozen", lambda: _freeze(report, source, staging, keys, config))
-        report.write(staging)
-    if "litert" in config.engines:
+    report = _step(report, "tensorflow-frozen", lambda: _freeze(report, source, staging, keys, config))
+    if "tensorflow-frozen" in report.failed:
+        # Each copy of a LiteRT model would have a memory of its own, so what cannot be frozen is not converted.
+        report = report.with_failure("litert", report.failed["tensorflow-frozen"])
+    report.write(staging)
+    if "litert" in config.engines and "tensorflow-frozen" not in report.failed:
         wanted = [key for key in keys if key not in report.same_as]
         report = _step(report, "litert", lambda: _litert(report, source, staging, wanted))
         report.write(staging)

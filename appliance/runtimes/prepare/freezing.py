@@ -14,7 +14,7 @@ _CONTROL: Final = {
 
 
 class NotFreezable(Exception):
-    """The model has a memory that constants cannot replace."""
+    """The model has a memory, or draws numbers: constants cannot replace that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _refuse(key: str, graph: Any, *, allowed: set[str]) -> None:
     for node in nodes:
         registered = op_def_registry.get(node.op)
         if registered is not None and registered.is_stateful and node.op not in allowed:
-            raise NotFreezable(f"signature {key!r} uses {node.op}, which remembers or draws something between calls")
+            raise NotFreezable(f"signature {key!r} uses {node.op}, which is more than a function of its inputs")
 
 
 def _content(function: _Function) -> bytes:

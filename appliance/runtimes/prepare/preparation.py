@@ -10,14 +10,13 @@ from appliance.runtimes.child import Child, Ended
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import Description, describe
 from appliance.runtimes.errors import LoadError, LoadRefused
-from appliance.runtimes.model import DEFAULT_SIGNATURE, Engine
+from appliance.runtimes.model import DEFAULT_SIGNATURE, LAST_RESORT, Engine
 from appliance.runtimes.prepare import choice, samples
 from appliance.runtimes.prepare.conversion import GRAPH, TFLITE, Conversion
 from appliance.runtimes.prepare.parity import Answers, Tolerance, compare
 from appliance.runtimes.prepare.trial import ANSWERS, REFUSED, SAMPLES, TRIAL
 from appliance.runtimes.prepared import Parity, Prepared, Trial, engine_file, made_with
 
-REFERENCE: Engine = "tensorflow-saved-model"
 _FILES: dict[Engine, str] = {"litert": TFLITE, "tensorflow-frozen": GRAPH}
 
 
@@ -36,23 +35,25 @@ class Preparation:
     def run(self, digest: str) -> Prepared:
         """Raises: LoadRefused where the SavedModel itself cannot be served; LoadError."""
         description = describe(self._source)
-        plain = Prepared(source_digest=digest, engine=REFERENCE, engine_reason="", made_with=dict(made_with()))
+        plain = Prepared(source_digest=digest, engine=LAST_RESORT, engine_reason="", made_with=dict(made_with()))
         self._write_samples(description)
         reference = self._reference(plain)
         conversion = self._convert(description)
-        made: dict[Engine, Prepared] = {REFERENCE: plain}
+        made: dict[Engine, Prepared] = {LAST_RESORT: plain}
         for engine in self._order():
-            why_not = _unchecked(description, reference) or conversion.failed.get(engine)
-            if why_not is None and engine != REFERENCE:
+            if engine == LAST_RESORT:
+                continue
+            why_not = conversion.failed.get(engine) or _unchecked(description, reference)
+            if why_not is None:
                 made[engine] = self._record(plain, engine, conversion)
                 why_not = self._try(made[engine], reference)
-            if why_not is not None and engine != REFERENCE:
-                self._rejected[engine] = f"{engine} is not possible: {why_not}"
+            if why_not is not None:
+                self._rejected[engine] = f"{engine} is not possible ({why_not})"
         return self._chosen(made)
 
     def _order(self) -> list[Engine]:
         """As the settings name them; the SavedModel itself is always the last."""
-        return [engine for engine in self._config.engines if engine != REFERENCE] + [REFERENCE]
+        return [engine for engine in self._config.engines if engine != LAST_RESORT] + [LAST_RESORT]
 
     def _write_samples(self, description: Description) -> None:
         chosen = {}
@@ -67,10 +68,10 @@ class Preparation:
             raise LoadRefused(ended.how)
         if ended.code:
             raise LoadError(f"{self._source} could not be tried: {ended.how}")
-        return self._results(REFERENCE)
+        return self._results(LAST_RESORT)
 
     def _convert(self, description: Description) -> Conversion:
-        keys = json.dumps(sorted(description.signatures))
+        keys = json.dumps(sorted(description.signatures, key=lambda key: (key != DEFAULT_SIGNATURE, key)))
         options = self._config.model_dump_json()
         arguments = [str(self._source), str(self._staging), options, keys]
         ended = Child("appliance.runtimes.prepare.convert", arguments).wait(self._left_s())
