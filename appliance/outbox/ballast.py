@@ -12,9 +12,12 @@ class Ballast:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "ballast"
+        self._held = False
 
-    def restore(self) -> bool:
-        """Take the room again; False where the disk has none to give."""
+    def restore(self) -> None:
+        """Take the room again, where the disk has it; costs nothing while it is held."""
+        if self._held:
+            return
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
             try:
@@ -23,11 +26,12 @@ class Ballast:
                 os.close(descriptor)
         except OSError:
             self.release()
-            return False
-        return True
+        else:
+            self._held = True
 
     def release(self) -> None:
         """Give the room to whoever needs it; does nothing where the disk refuses even this."""
+        self._held = False
         try:
             self._path.unlink(missing_ok=True)
         except OSError:

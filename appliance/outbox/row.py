@@ -6,10 +6,13 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 GAP_TOPIC: Final = "gap"
 """The outbox's own topic: which numbers of a stream will never come, and why."""
+GAP_SCHEMA_PATH: Final = Path(__file__).with_name("gap.schema.json")
+"""The JSON Schema that every gap message obeys."""
 PAYLOAD_MAX_BYTES: Final = 65_536
 
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

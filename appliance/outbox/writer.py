@@ -92,7 +92,7 @@ class Writer:
             self._database = self._open()
             return
         work = self._intake.wait_for_work(self._group, 0.0 if self._more_to_forget else _IDLE_S)
-        self._look_at_watermark(self._database)
+        self._look_around(self._database)
         if work.entries or self._database.can_forget(work.acknowledged):
             self._write(self._database, work)
 
@@ -147,12 +147,16 @@ class Writer:
             # The boundary to whoever listens: a bug there must not end the recording of results.
             _log.exception("a listener failed on what was recorded")
 
-    def _look_at_watermark(self, database: Database) -> None:
-        """The gateway's file says the same as acknowledge(), later, and also whether the gateway could read ours."""
+    def _look_around(self, database: Database) -> None:
+        """Once a second: the ballast, and the gateway's file.
+
+        That says the same as acknowledge(), later, and also whether the gateway could read ours.
+        """
         now_ns = time.monotonic_ns()
         if now_ns - self._looked_ns < _IDLE_S * 1e9:
             return
         self._looked_ns = now_ns
+        self._ballast.restore()
         try:
             changed_ns = watermark.changed_ns(self._folder)
             if changed_ns == self._watermark_seen_ns:
