@@ -82,6 +82,10 @@ class Gateway:
     def _tick(self) -> None:
         """Often, and cheap: the broker's state, and a server that could not start."""
         self._ask_publisher()
+        if self._http is not None and not self._http.running:
+            logger.error("The HTTP server has ended by itself; it is started again.")
+            self._http.stop()
+            self._http = None
         if self._http is None and time.monotonic() - self._http_tried > _HTTP_RETRY_S:
             self._http_tried = time.monotonic()
             self._start_http()

@@ -1,5 +1,6 @@
 """What several tests stand on."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 
@@ -32,14 +33,27 @@ def subscriber(broker):
         VALIDATOR.validate(result)
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory):
+    """The demo model as the appliance prepared it: once, for all tests that need not see it being prepared."""
+    folder = tmp_path_factory.mktemp("prepared")
+    line = Appliance(folder, broker_port=1).start("--parts", "1")
+    try:
+        assert line.wait(300) == 0, line.log()
+    finally:
+        line.end()
+    return folder / "state" / "prepared"
+
+
 @pytest.fixture
-def appliance(tmp_path, broker):
+def appliance(tmp_path, broker, prepared):
     """Build one with `appliance(**changes)`; it is ended after the test."""
     built = []
 
     def build(**changes):
         changes.setdefault("broker_port", broker.port)
         one = Appliance(tmp_path, **changes)
+        shutil.copytree(prepared, tmp_path / "state" / "prepared", dirs_exist_ok=True)
         built.append(one)
         return one
 

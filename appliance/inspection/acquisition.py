@@ -182,18 +182,20 @@ class Acquisition:
             self._pass_on(part, frame)
 
     def _await(self, part: Part) -> Frame:
-        """This part's frame. Frames of earlier triggers, which came too late, are dropped: those parts have results."""
-        first = None
+        """This part's frame. One of an earlier trigger came too late and is dropped: its part has its result.
+
+        Waits until another margin before the part is given up: a picture that comes later cannot be judged in time,
+        and here is known what is missing.
+        """
+        limit_ns = 2 * part.give_up_ns - part.deadline_ns
         while True:
-            left_s = (part.deadline_ns - time.monotonic_ns()) / 1e9
+            left_s = (limit_ns - time.monotonic_ns()) / 1e9
             if left_s <= 0:
                 raise CameraTimeout("The picture did not come before the deadline.")
             frame = self._camera.read(left_s)
             if frame.trigger_sequence is None or frame.exposed_ns >= part.triggered_ns:
                 return frame
-            if first is None:
-                first = frame
-                logger.warning("A picture came after its part's deadline and was dropped: %s", frame.source)
+            logger.warning("A picture came after its part's deadline and was dropped: %s", frame.source)
 
     def _resynchronise(self) -> None:
         """After a picture that did not come in time, drop what is still under way: it is of a part that is gone."""

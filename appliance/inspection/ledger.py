@@ -22,6 +22,8 @@ class Part:
     triggered_utc_ns: int
     deadline_ns: int
     """CLOCK_MONOTONIC by which the gate has to know."""
+    give_up_ns: int
+    """CLOCK_MONOTONIC at which a part without a verdict fails: the margin before the deadline."""
     handed_over_ns: int | None = None
     """When its frame was handed to the station."""
     begun_ns: int | None = None
@@ -52,7 +54,8 @@ class Ledger:
         with self._lock:
             if first_id is not None:
                 self._next_id = max(self._next_id, first_id)
-            part = Part(self._next_id, triggered_ns, utc_ns, triggered_ns + self._deadline_ns)
+            deadline_ns = triggered_ns + self._deadline_ns
+            part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, deadline_ns - self._margin_ns)
             self._next_id += 1
             self._open[part.trigger_id] = part
         return part
@@ -76,15 +79,14 @@ class Ledger:
 
     def expired(self, now_ns: int) -> list[Part]:
         """The parts that must be given up now, oldest first. They stay open until they are settled."""
-        limit = now_ns + self._margin_ns
         with self._lock:
-            return [part for part in self._open.values() if part.deadline_ns <= limit]
+            return [part for part in self._open.values() if part.give_up_ns <= now_ns]
 
     def next_expiry_ns(self) -> int | None:
         """When the oldest open part has to be given up; None without one."""
         with self._lock:
             oldest = next(iter(self._open.values()), None)
-        return None if oldest is None else oldest.deadline_ns - self._margin_ns
+        return None if oldest is None else oldest.give_up_ns
 
     def open_parts(self) -> int:
         """How many triggers wait for their result."""
