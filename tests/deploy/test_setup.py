@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -77,6 +78,35 @@ def test_what_is_up_to_date_takes_no_time_and_hands_the_arguments_on(clone):
     done = deploy(clone, "demo", "--parts", "20", "--folder", "two words")
     assert time.monotonic() - started < 0.5
     assert (done.returncode, done.stdout, done.stderr) == (0, "demo --parts 20 --folder two words\n", "")
+
+
+def test_an_interrupted_step_ends_with_everything_it_started(clone):
+    program = f". {clone}/deploy/setup; steps=1; run_step 'Waiting long' sleep 60"
+    with subprocess.Popen(
+        ["bash", "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+    ) as step:
+        assert step.stderr.readline() == "[1/1] Waiting long\n"
+        os.killpg(step.pid, signal.SIGINT)
+        rest = step.communicate(timeout=10)[1]  # comes only when nobody holds stderr any more
+    assert rest.splitlines()[-1].endswith(": Interrupted; start this again to go on.")
+    assert step.returncode == 1
+
+
+def test_a_step_that_fails_shows_the_end_of_what_it_said(clone, tmp_path):
+    program = f". {clone}/deploy/setup; steps=1; run_step 'Counting' sh -c 'seq 30; exit 3'"
+    done = subprocess.run(
+        ["bash", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    lines = done.stderr.splitlines()
+    assert lines[:2] == ["[1/1] Counting", "    11"]
+    (kept,) = tmp_path.glob("tmp.*")
+    assert lines[-1].endswith(f": [1/1] Counting failed; the lines above say why (all of it: {kept}).")
+    assert done.returncode == 1
 
 
 @as_root
