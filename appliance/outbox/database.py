@@ -6,6 +6,7 @@ nowhere else; other processes only read them.
 
 import errno
 import json
+import logging
 import sqlite3
 import time
 import zlib
@@ -19,6 +20,8 @@ from appliance.outbox import highwater
 from appliance.outbox.errors import DiskFailed, DiskFull, OutboxDamaged, OutboxError
 from appliance.outbox.numbering import Entry, Losses, Stream, Streams, rows_for
 from appliance.outbox.row import GAP_TOPIC, Recorded, Row, gap
+
+_log = logging.getLogger(__name__)
 
 FORMAT: Final = 1
 """Of the file; goes up when its tables change."""
@@ -123,6 +126,24 @@ class Database:
         """The newest row ever recorded here."""
         return self._last_row
 
+    def check(self, limit_s: float) -> bool:
+        """Look through the file for damage; False where `limit_s` seconds were not enough. Raises OutboxDamaged."""
+        end_ns = time.monotonic_ns() + int(limit_s * 1e9)
+        with in_our_words(f"The outbox {self.path}"):
+            self._db.set_progress_handler(lambda: time.monotonic_ns() > end_ns, 100_000)
+            try:
+                found = self._value("PRAGMA quick_check(1)")
+            except sqlite3.OperationalError as error:
+                if "interrupted" in str(error):
+                    return False
+                raise
+            finally:
+                self._db.set_progress_handler(None, 0)
+        if found != "ok":
+            msg = f"The outbox {self.path} is damaged ({found})"
+            raise OutboxDamaged(msg)
+        return True
+
     def can_forget(self, acknowledged: int) -> bool:
         """Whether there are rows that the broker has."""
         return self._status.oldest_row is not None and self._status.oldest_row <= acknowledged
@@ -173,17 +194,27 @@ class Database:
         with in_our_words(f"The outbox {self.path}"):
             self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
+    def next_number(self, stream: str) -> int | None:
+        """What the next message of `stream` will get; None where that stream has ended."""
+        return next((one.next for one in self._streams.values() if one.stream == stream), None)
+
     def close(self) -> None:
-        """Let go of the file; what was written stays."""
+        """Let go of the file, and write down that it was closed in order; what was written stays."""
         try:
             with in_our_words(f"The outbox {self.path}"):
+                if self._reserved:
+                    self._write_high_water(self._streams, ahead=0, in_use=None)
                 self._db.close()
-        except OutboxError:
-            # Closing moves the log into the file; where that fails the log stays, and the next start reads it.
-            return
+        except OutboxError as error:
+            # The log stays beside the file where it could not be moved into it; the next start reads it.
+            _log.warning("closing: %s", error)
 
     def _begin(self, limits: Limits) -> None:
         with in_our_words(f"The outbox {self.path}"):
+            version = self._value("PRAGMA user_version")
+            if version > FORMAT:
+                msg = f"The outbox {self.path} is of a newer appliance (format {version}): install that one again"
+                raise DiskFailed(msg)
             self._page_bytes: int = self._value("PRAGMA page_size")
             self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // self._page_bytes + 64}")
             found = self._db.execute("SELECT checksum, content FROM state").fetchone()
@@ -250,10 +281,13 @@ class Database:
         """See that the high-water file is never behind what was given out."""
         if all(one.next - 1 <= self._reserved.get(key, 0) for key, one in streams.items()):
             return
-        reserved = {key: one.next - 1 + _RESERVED_AHEAD for key, one in streams.items()}
+        self._reserved = self._write_high_water(streams, ahead=_RESERVED_AHEAD, in_use=self.path.name)
+
+    def _write_high_water(self, streams: Streams, *, ahead: int, in_use: str | None) -> dict[tuple[str, str], int]:
+        reserved = {key: one.next - 1 + ahead for key, one in streams.items()}
         marks = {key: highwater.Mark(one.stream, reserved[key]) for key, one in streams.items()}
-        highwater.write(self._folder, highwater.HighWater(self._last_row, marks))
-        self._reserved = reserved
+        highwater.write(self._folder, highwater.HighWater(self._last_row, marks, in_use))
+        return reserved
 
     @contextmanager
     def _transaction(self) -> Generator[None]:

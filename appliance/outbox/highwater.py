@@ -25,6 +25,8 @@ class HighWater:
     row: int
     marks: Mapping[tuple[str, str], Mark]
     """(camera, topic) -> its newest stream."""
+    in_use: str | None
+    """The database that was open when this was written; None when it had been closed in order."""
 
 
 def read(folder: Path) -> HighWater | None:
@@ -33,7 +35,7 @@ def read(folder: Path) -> HighWater | None:
     if content is None:
         return None
     marks = {(one["camera"], one["topic"]): Mark(one["stream"], one["reserved"]) for one in content["streams"]}
-    return HighWater(content["row"], marks)
+    return HighWater(content["row"], marks, content.get("in_use"))
 
 
 def write(folder: Path, mark: HighWater) -> None:
@@ -42,4 +44,4 @@ def write(folder: Path, mark: HighWater) -> None:
         {"camera": camera, "topic": topic, "stream": one.stream, "reserved": one.reserved}
         for (camera, topic), one in mark.marks.items()
     ]
-    smallfile.replace(folder / FILE_NAME, {"row": mark.row, "streams": streams})
+    smallfile.replace(folder / FILE_NAME, {"row": mark.row, "streams": streams, "in_use": mark.in_use})

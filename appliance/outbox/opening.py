@@ -1,15 +1,14 @@
 """From a folder to a database that can be trusted: make it, check it, or rebuild it from what can be read."""
 
 import logging
-import sqlite3
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from appliance.outbox import highwater, salvage, smallfile, watermark
-from appliance.outbox.database import FORMAT, Database, Limits, create, in_our_words
-from appliance.outbox.errors import DiskFailed, OutboxDamaged
+from appliance.outbox.database import Database, Limits, create, in_our_words
+from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.row import Row
 from appliance.outbox.salvage import Expected
 
@@ -34,7 +33,19 @@ class _Evidence:
 
     @property
     def last_row(self) -> int:
+        """No row above this one is known of; there may be some."""
         return max(0 if self.high is None else self.high.row, self.acknowledged.row)
+
+    def was_open(self, path: Path) -> bool:
+        """Whether the last writer of `path` ended without closing it: then its log must be there."""
+        return self.high is not None and self.high.in_use == path.name
+
+    def is_newer_than(self, database: Database) -> bool:
+        """Whether more was recorded, or acknowledged by the broker, than the database knows of."""
+        next_numbers = ((database.next_number(stream), last) for stream, last in self.acknowledged.sequences.items())
+        return database.last_row < self.last_row or any(
+            following is not None and following <= last for following, last in next_numbers
+        )
 
 
 def current(folder: Path) -> Path | None:
@@ -51,7 +62,7 @@ def open_database(folder: Path, limits: Limits) -> Database:
         folder.mkdir(parents=True, exist_ok=True)
         evidence = _Evidence(highwater.read(folder), watermark.read(folder))
         path = current(folder)
-    if path is None and evidence.last_row == 0 and not damaged_files(folder):
+    if path is None and evidence.high is None and evidence.last_row == 0 and not damaged_files(folder):
         path = folder / "results-1.db"
         create(path, [], 0)
         _sync(folder)
@@ -84,37 +95,20 @@ def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: 
     if evidence.acknowledged.damaged_in == path.name:
         msg = f"The outbox {path} is damaged (a row's checksum is wrong)"
         raise OutboxDamaged(msg)
-    _check(path)
+    if evidence.was_open(path) and not path.with_name(f"{path.name}-wal").exists():
+        msg = f"The outbox {path} has lost its log (a copy without the file {path.name}-wal?)"
+        raise OutboxDamaged(msg)
     database = Database(folder, path, limits)
-    if database.last_row < evidence.last_row:
-        database.close()
-        msg = f"The outbox {path} is older than what was recorded in it (a restored copy?)"
-        raise OutboxDamaged(msg)
-    return database
-
-
-def _check(path: Path) -> None:
-    """Raises OutboxDamaged, DiskFailed."""
-    end_ns = time.monotonic_ns() + int(_CHECK_S * 1e9)
-    with in_our_words(f"The outbox {path}"):
-        db = sqlite3.connect(path.resolve().as_uri() + "?mode=rw", uri=True, timeout=1.0)
-        try:
-            db.set_progress_handler(lambda: time.monotonic_ns() > end_ns, 100_000)
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            found = db.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.OperationalError as error:
-            if "interrupted" not in str(error):
-                raise
+    try:
+        if not database.check(_CHECK_S):
             _log.warning("the outbox %s is too large to be checked in %.0f s", path, _CHECK_S)
-            return
-        finally:
-            db.close()
-    if version > FORMAT:
-        msg = f"The outbox {path} was written by a newer appliance (format {version}): install that one again"
-        raise DiskFailed(msg)
-    if found != "ok" or version == 0:
-        msg = f"The outbox {path} is damaged ({found if version else 'it is empty'})"
-        raise OutboxDamaged(msg)
+        if evidence.is_newer_than(database):
+            msg = f"The outbox {path} is older than what was recorded in it (a restored copy?)"
+            raise OutboxDamaged(msg)
+    except OutboxError:
+        database.close()
+        raise
+    return database
 
 
 def _rebuild(folder: Path, damaged: Path | None, evidence: _Evidence, why: str) -> Path:

@@ -202,6 +202,7 @@ class Writer:
             self._set_problem(str(error))
         else:
             self._opened(self._database)
+            self._set_problem(None)
 
     def _end(self) -> None:
         """Leave the disk tidy. What is still in memory is lost; that at least is written down."""
