@@ -9,7 +9,6 @@ from appliance.serving.errors import LoadError, LoadRefused, ServingError, Unloa
 from appliance.serving.handle import Lease
 from appliance.serving.ids import ServableId
 from appliance.serving.loader import Loader
-from appliance.serving.policy import AspiredVersion
 from appliance.serving.resources import ResourceAllocation
 from appliance.serving.state import PUBLIC, TRANSITIONS, HarnessState, ServableState
 
@@ -100,10 +99,6 @@ class Harness(Generic[ServableT]):
         self.move(HarnessState.ERROR)
         self.error = without_frames(error)
         self.retry_at_s = None
-
-    def snapshot(self) -> AspiredVersion:
-        """As a policy sees it."""
-        return AspiredVersion(self.id, self.state, self.is_aspired)
 
     def public(self) -> ServableState:
         """As the world sees it."""

@@ -15,13 +15,16 @@ from appliance.serving.harness import Harness
 from appliance.serving.ids import ServableId
 from appliance.serving.loader import Loader
 from appliance.serving.monitor import ServableStateMonitor
-from appliance.serving.policy import Action, Policy, Unload
+from appliance.serving.policy import Action, AspiredVersion, Policy, Unload
 from appliance.serving.resources import ResourceTracker
 from appliance.serving.state import HarnessState, ServableState
 
 logger = logging.getLogger(__name__)
 
 ServableT = TypeVar("ServableT")
+
+Wish = Mapping[int, Loader[ServableT] | ServingError]
+"""Every version wanted of one name."""
 
 
 def _utc_now() -> datetime:
@@ -73,10 +76,10 @@ class Manager(Generic[ServableT]):
         )
         self._stepping = threading.Lock()  # held by whoever steps
         self._wishing = threading.Lock()
-        self._wishes: dict[str, Mapping[int, Loader[ServableT] | ServingError]] = {}  # guarded by _wishing
+        self._wishes: dict[str, Wish[ServableT]] = {}  # guarded by _wishing
         self._is_stopped = False  # guarded by _wishing
 
-    def aspire(self, name: str, versions: Mapping[int, Loader[ServableT] | ServingError]) -> None:
+    def aspire(self, name: str, versions: Wish[ServableT]) -> None:
         """Wish for exactly these versions of `name`: see `Aspire`. Returns at once; a later step acts on it."""
         wish = {ServableId(name, version).version: payload for version, payload in versions.items()}
         with self._wishing:
@@ -142,7 +145,7 @@ class Manager(Generic[ServableT]):
             logger.warning("%s is still borrowed or busy after %g s and was not unloaded", each, timeout_s)
         return left
 
-    def _reconcile(self, name: str, wish: Mapping[int, Loader[ServableT] | ServingError]) -> None:
+    def _reconcile(self, name: str, wish: Wish[ServableT]) -> None:
         for harness in self._basic.harnesses(name):
             self._basic.want(harness, is_aspired=harness.id.version in wish)
             if _is_over(harness, wish.get(harness.id.version)):
@@ -153,16 +156,23 @@ class Manager(Generic[ServableT]):
         if not wish and not managed:
             self._forget_wish(name, wish)
 
-    def _forget_wish(self, name: str, wish: Mapping[int, Loader[ServableT] | ServingError]) -> None:
+    def _forget_wish(self, name: str, wish: Wish[ServableT]) -> None:
         with self._wishing:
             if self._wishes.get(name) is wish:
                 del self._wishes[name]
 
-    def _next_action(self, names: Mapping[str, object]) -> Action | None:
+    def _next_action(self, wishes: Mapping[str, Wish[ServableT]]) -> Action | None:
         """One action of the policy's over all names; unloads first, since they make room."""
-        wanted = [self._policy([harness.snapshot() for harness in self._basic.harnesses(name)]) for name in names]
+        wanted = [self._policy(self._as_policies_see(name, wish)) for name, wish in wishes.items()]
         actions = [action for action in wanted if action is not None]
         return min(actions, key=lambda action: not isinstance(action, Unload), default=None)
+
+    def _as_policies_see(self, name: str, wish: Wish[ServableT]) -> list[AspiredVersion]:
+        """What is on its way out counts as aspired where it is wished for again: it will be loaded when it has gone."""
+        return [
+            AspiredVersion(harness.id, harness.state, is_aspired=harness.id.version in wish)
+            for harness in self._basic.harnesses(name)
+        ]
 
     def _begin(self, action: Action) -> None:
         if isinstance(action, Unload):

@@ -14,7 +14,7 @@ class AspiredVersion:
     id: ServableId
     state: HarnessState
     is_aspired: bool
-    """Whether it is wanted. One that is not is on its way out, or waits for a policy to let it go."""
+    """Whether it is wanted; true also for one that is wanted again while it is on its way out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ class Aspire(Protocol[ServableT_contra]):
     Threads: any may call it at any time, also after the manager has stopped (then nothing happens). Returns at once.
     """
 
-    def __call__(self, name: str, versions: "Mapping[int, Loader[ServableT_contra] | ServingError]", /) -> None:
+    def __call__(self, name: str, versions: Mapping[int, Loader[ServableT_contra] | ServingError], /) -> None:
         """Say every version wanted of `name`: the whole wish. Leaving a version out asks to unload it.
 
         The newest wish for a name replaces the one before it; repeating one is harmless.
