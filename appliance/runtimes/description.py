@@ -1,13 +1,13 @@
 """What a version directory says of itself, read without TensorFlow: its signatures and its inspection page."""
 
 import json
-import mmap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from appliance.runtimes.errors import NotASavedModel
+from appliance.runtimes.memory import content_of
 from appliance.runtimes.model import Signature, TensorSpec
 from appliance.runtimes.tensorflow.dtypes import numpy_name
 from appliance.runtimes.wire import BYTES, VARINT, WireError, fields, signed
@@ -16,8 +16,6 @@ SERVE_TAGS = ("serve",)
 _METADATA_BYTES_MAX = 4 << 20
 _METADATA = Path("assets.extra") / "inspection.json"
 _GRAPH = "saved_model.pb"
-
-_Message = TypeVar("_Message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,7 @@ def describe(folder: Path, tags: tuple[str, ...] = SERVE_TAGS) -> Description:
     if not file.is_file():
         raise NotASavedModel(f"{folder} is not a SavedModel: it has no {_GRAPH}; export the model again")
     try:
-        graphs = _read(file, _saved_model)
+        graphs = _saved_model(content_of(file).data)
     except (WireError, UnicodeDecodeError) as error:
         raise NotASavedModel(f"{file} is damaged ({error}); copy or export the model again") from error
     for graph in graphs:
@@ -82,18 +80,9 @@ class _Graph:
     left_out: Mapping[str, str]
 
 
-def _read(file: Path, parse: Callable[[memoryview], _Message]) -> _Message:
-    with file.open("rb") as opened:
-        if not file.stat().st_size:
-            raise WireError("it is empty")
-        with (
-            mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as memory,
-            memoryview(memory) as view,
-        ):
-            return parse(view)
-
-
 def _saved_model(message: memoryview) -> list[_Graph]:
+    if not message:
+        raise WireError("it is empty")
     return [_graph(value) for number, value in _parts(message) if number == 2]
 
 

@@ -13,6 +13,7 @@ from appliance.runtimes.memory import give_back, resident_bytes
 from appliance.runtimes.model import LAST_RESORT, Engine, Model
 from appliance.runtimes.opening import OpenModel, load_libraries, open_model
 from appliance.runtimes.prepared import Prepared, PreparedCache, key_of
+from appliance.runtimes.tensorflow.opening import does_not_run
 from appliance.runtimes.warmup import warm_up
 from appliance.serving.ids import ServableId
 from appliance.serving.resources import ResourceAllocation, main_ram
@@ -85,7 +86,7 @@ class SavedModelLoader:
         except (PredictError, InvalidInput) as error:
             model.close()
             give_back()
-            raise LoadRefused(f"{self._folder} was loaded and does not run: {error}") from error
+            raise does_not_run(self._folder, error) from error
         give_back()
         self._model = model
         self._held_bytes = min(estimate, max(0, resident_bytes() - before))

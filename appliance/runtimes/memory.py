@@ -24,6 +24,22 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     return memory[start : start + size].view(dtype).reshape(shape)
 
 
+def content_of(file: Path) -> Array:
+    """A file's bytes, read once into memory of our own; other threads run meanwhile. Raises: OSError.
+
+    Not mapped: a page that a failing disk cannot give back any more would end the process at any later time.
+    """
+    with file.open("rb", buffering=0) as opened:
+        content = aligned((file.stat().st_size,), np.dtype(np.uint8))
+        view, filled = content.data, 0
+        while filled < len(view):
+            count = opened.readinto(view[filled:])
+            if not count:
+                raise OSError(f"{file} ended after {filled} of {len(view)} bytes")
+            filled += count
+    return content
+
+
 def resident_bytes() -> int:
     """Memory of this process that is its own (not shared library text or mapped files)."""
     resident, shared = (int(part) for part in Path("/proc/self/statm").read_text().split()[1:3])

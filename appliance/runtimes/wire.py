@@ -10,6 +10,8 @@ from collections.abc import Iterator
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 _FIXED = {FIXED64: 8, FIXED32: 4}
 _VARINT_BYTES_MAX = 10
+_VARINT_MASK = (1 << 64) - 1
+_FIELD_MAX = (1 << 29) - 1
 
 
 class WireError(ValueError):
@@ -25,8 +27,8 @@ def fields(message: memoryview) -> Iterator[tuple[int, int, int | memoryview]]:
     while position < end:
         tag, position = _varint(message, position)
         number, kind = tag >> 3, tag & 7
-        if number == 0:
-            raise WireError(f"field number 0 before byte {position}")
+        if not 0 < number <= _FIELD_MAX:
+            raise WireError(f"field number {number} before byte {position}")
         if kind == VARINT:
             value, position = _varint(message, position)
             yield number, kind, value
@@ -52,7 +54,7 @@ def _varint(message: memoryview, position: int) -> tuple[int, int]:
             raise WireError(f"a number is cut short at byte {position + index}") from None
         value |= (byte & 0x7F) << (7 * index)
         if byte < 0x80:
-            return value, position + index + 1
+            return value & _VARINT_MASK, position + index + 1
     raise WireError(f"a number of more than {_VARINT_BYTES_MAX} bytes at byte {position}")
 
 
@@ -62,7 +64,7 @@ def signed(value: int) -> int:
 
 
 def varint_field(number: int, value: int) -> bytes:
-    return _encode(number << 3 | VARINT) + _encode(value & (1 << 64) - 1)
+    return _encode(number << 3 | VARINT) + _encode(value & _VARINT_MASK)
 
 
 def bytes_field(number: int, value: bytes) -> bytes:

@@ -100,7 +100,7 @@ _QUICK: dict[str, tuple[Any, ...]] = {
     "DestroyTensorBuffer": (_P,),
 }
 _SLOW: dict[str, tuple[Any, ...]] = {
-    "CreateModelFromFile": (_P, _S, _OUT),
+    "CreateModelFromBuffer": (_P, _P, _Z, _OUT),
     "DestroyModel": (_P,),
     "CreateCompiledModel": (_P, _P, _P, _OUT),
     "DestroyCompiledModel": (_P,),

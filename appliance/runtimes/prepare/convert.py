@@ -72,7 +72,11 @@ def _freeze(report: Conversion, source: Path, staging: Path, keys: list[str], co
 def _litert(report: Conversion, source: Path, staging: Path, keys: list[str]) -> Conversion:
     import tensorflow as tf
 
-    converter: Any = tf.lite.TFLiteConverter.from_saved_model(str(source), signature_keys=keys, tags=set(SERVE_TAGS))
+    # from_saved_model() drops every signature but one where the exported object has a method named `serve`; the class
+    # behind it does not.
+    from tensorflow.lite.python.lite import TFLiteSavedModelConverterV2
+
+    converter: Any = TFLiteSavedModelConverterV2(str(source), set(SERVE_TAGS), keys)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     (staging / TFLITE).write_bytes(converter.convert())
     return report

@@ -57,7 +57,8 @@ class Preparation:
 
     def _write_samples(self, description: Description) -> None:
         chosen = {}
-        for key, signature in description.signatures.items():
+        for key in _default_first(description):
+            signature = description.signatures[key]
             own = samples.golden(self._source, signature) if key == DEFAULT_SIGNATURE else []
             chosen[key] = dict(enumerate([*own, *samples.drawn(signature)]))
         np.savez(self._staging / SAMPLES, **samples.packed(chosen))  # type: ignore[arg-type]
@@ -71,7 +72,7 @@ class Preparation:
         return self._results(LAST_RESORT)
 
     def _convert(self, description: Description) -> Conversion:
-        keys = json.dumps(sorted(description.signatures, key=lambda key: (key != DEFAULT_SIGNATURE, key)))
+        keys = json.dumps(_default_first(description))
         options = self._config.model_dump_json()
         arguments = [str(self._source), str(self._staging), options, keys]
         ended = Child("appliance.runtimes.prepare.convert", arguments).wait(self._left_s())
@@ -141,6 +142,10 @@ class Preparation:
                 "parity": dict(self._parity),
             }
         )
+
+
+def _default_first(description: Description) -> list[str]:
+    return sorted(description.signatures, key=lambda key: (key != DEFAULT_SIGNATURE, key))
 
 
 def _unchecked(description: Description, reference: Answers) -> str | None:

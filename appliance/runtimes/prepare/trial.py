@@ -15,13 +15,14 @@ import numpy as np
 from appliance.errors import ApplianceError
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import describe
-from appliance.runtimes.errors import InvalidInput
+from appliance.runtimes.errors import InvalidInput, PredictError
 from appliance.runtimes.memory import give_back, resident_bytes
 from appliance.runtimes.model import Array, Model
 from appliance.runtimes.opening import load_libraries, open_model
 from appliance.runtimes.prepare.background import become_background
 from appliance.runtimes.prepare.samples import packed, unpacked
 from appliance.runtimes.prepared import Prepared, Trial
+from appliance.runtimes.tensorflow.opening import does_not_run
 
 SAMPLES, ANSWERS, TRIAL = "samples.npz", "answers.npz", "trial.json"
 REFUSED = 2
@@ -51,7 +52,10 @@ def _try(source: Path, staging: Path, config: RuntimeConfig, prepared: Prepared)
     before, began = resident_bytes(), time.monotonic()
     model = open_model(source, description, prepared, file, config)
     load_s = time.monotonic() - began
-    answers, first_run_ms = _answers(model, samples)
+    try:
+        answers, first_run_ms = _answers(model, samples)
+    except PredictError as error:
+        raise does_not_run(source, error) from error
     np.savez(staging / ANSWERS, **packed(answers))  # type: ignore[arg-type]
     p50, p99, cpu_p50 = _times(model, samples, answers)
     give_back()

@@ -82,7 +82,12 @@ def explained(what: str, code: int, message: str) -> LoadError:
         return LoadRefused(f"{what} cannot be served: no session finds its variable {name!r}; {EXPORT_AGAIN}")
     if code == RESOURCE_EXHAUSTED:
         return LoadError(f"{what} does not fit into memory ({first}); serve fewer versions at once")
-    return LoadRefused(f"{what} cannot be loaded: {first}; copy or export the model again")
+    return LoadRefused(f"{what} cannot be served: {first}; copy or export the model again")
+
+
+def does_not_run(folder: Path, error: Exception) -> LoadError:
+    """For a model that was loaded and whose first run failed."""
+    return explained(str(folder), 0, str(error))
 
 
 def _config(config: RuntimeConfig, *, optimise: bool) -> bytes:

@@ -1,12 +1,12 @@
 """One graph in one TensorFlow session: opened and closed outside the interpreter's lock."""
 
 import ctypes
-import mmap
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from appliance.runtimes.errors import LoadError
+from appliance.runtimes.memory import content_of
 from appliance.runtimes.tensorflow.capi import OK, Buffer, Output, TensorFlow, tensorflow
 
 _GRAPH_BYTES_MAX = 2**31 - 1
@@ -77,12 +77,14 @@ def open_graph(file: Path, config: bytes) -> Session:
     if not 0 < size <= _GRAPH_BYTES_MAX:
         raise LoadError(f"{file} has {size} bytes; a graph has between 1 byte and 2 GiB")
     with ExitStack() as stack:
-        data = stack.enter_context(_mapped(file))
         options, status = _options(tf, config, stack), stack.enter_context(status_of(tf))
         how = stack.enter_context(_freed(tf.TF_NewImportGraphDefOptions(), tf.TF_DeleteImportGraphDefOptions))
+        content = content_of(file)
+        definition = Buffer(content.ctypes.data, content.nbytes, None)
         graph = tf.TF_NewGraph()
         session = 0
-        tf.TF_GraphImportGraphDef(graph, ctypes.byref(Buffer(data, size, None)), how, status)
+        tf.TF_GraphImportGraphDef(graph, ctypes.byref(definition), how, status)
+        del definition, content
         if tf.TF_GetCode(status) == OK:
             session = tf.TF_NewSession(graph, options, status) or 0
         if not session:
@@ -133,16 +135,3 @@ def _options(tf: TensorFlow, config: bytes, stack: ExitStack) -> int:
     tf.TF_SetConfig(options, config, len(config), status)
     check(tf, status)
     return options
-
-
-@contextmanager
-def _mapped(file: Path) -> Iterator[int]:
-    """The address of a file's bytes: read by TensorFlow where they lie, not copied under the interpreter's lock."""
-    import numpy as np
-
-    with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as memory:
-        view = np.frombuffer(memory, dtype=np.uint8)
-        try:
-            yield view.ctypes.data
-        finally:
-            del view  # the mapping cannot be closed while it is looked at

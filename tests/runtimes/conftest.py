@@ -1,0 +1,57 @@
+"""SavedModels written by a process of its own, so that these tests never import tensorflow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from appliance.runtimes.config import RuntimeConfig
+from appliance.runtimes.description import describe
+from appliance.runtimes.opening import open_model
+from appliance.runtimes.prepared import Prepared
+
+PLAIN = Prepared(source_digest="sha256:of-a-test", engine="tensorflow-saved-model", engine_reason="a test's")
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory):
+    """The folder of SavedModels that make_models.py writes."""
+    folder = tmp_path_factory.mktemp("models")
+    maker = Path(__file__).with_name("make_models.py")
+    subprocess.run(
+        [sys.executable, str(maker), str(folder)],
+        check=True,
+        capture_output=True,
+        timeout=100,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def expected(models):
+    """Five images and what the classifier says of them, computed by TensorFlow itself."""
+    with np.load(models / "expected.npz") as archive:
+        return {"images": archive["images"], "scores": archive["scores"]}
+
+
+@pytest.fixture
+def config(tmp_path):
+    return RuntimeConfig(cache=tmp_path / "cache", engines=("tensorflow-saved-model",))
+
+
+@pytest.fixture
+def opened(models, config):
+    """Open a model of `models` as it was exported; closed afterwards."""
+    held = []
+
+    def open_one(name):
+        held.append(open_model(models / name, describe(models / name), PLAIN, None, config))
+        return held[-1]
+
+    yield open_one
+    for model in held:
+        model.close()
