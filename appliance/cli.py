@@ -64,9 +64,7 @@ class _Raw(argparse.RawDescriptionHelpFormatter):
 
 
 def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    run = commands.add_parser(
-        "run", help="inspect, until told to stop", formatter_class=_Raw, epilog=_RUN_EXAMPLES
-    )
+    run = commands.add_parser("run", help="inspect, until told to stop", formatter_class=_Raw, epilog=_RUN_EXAMPLES)
     run.add_argument("--config", type=Path, required=True, help="the operator's TOML file")
     run.add_argument("--parts", type=_positive, help="end after so many triggers of the timer")
     run.add_argument("--once", action="store_true", help="end when every camera has shown its last picture")
@@ -94,7 +92,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     demo.add_argument("--folder", type=Path, help="pictures to show instead of virtual parts")
     demo.add_argument("--model", type=Path, help="folder of a SavedModel, or of its numbered versions")
     demo.add_argument("--state", type=Path, default=Path(".demo"), help="folder for its state (.demo)")
-    demo.add_argument("--http-port", type=int, default=8080, help="health on this port of loopback (8080)")
+    demo.add_argument("--http-port", type=int, help="health on this port of loopback (8080, or any free one)")
     demo.set_defaults(command=_demo)
 
 

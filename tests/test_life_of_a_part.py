@@ -281,3 +281,46 @@ def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, subscriber, tmp_
         assert set(range(min(numbers), max(numbers) + 1)) == set(numbers) | named
     finally:
         subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+SLOW_MODEL = """
+import sys, json, pathlib, tensorflow as tf
+
+class Slow(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None, 32, 32, 1], tf.uint8, name="image")])
+    def judge(self, image):
+        start = tf.reduce_mean(tf.cast(image, tf.float32)) / 255.0 + tf.eye(600)
+        _, end = tf.while_loop(lambda i, m: i < 150, lambda i, m: (i + 1, tf.matmul(m, m) / 600.0), [0, start])
+        good = tf.clip_by_value(tf.reduce_mean(end), 0.0, 1.0)
+        return {"scores": tf.tile(tf.stack([[good, 1.0 - good]]), [tf.shape(image)[0], 1])}
+
+slow, out = Slow(), pathlib.Path(sys.argv[1])
+tf.saved_model.save(slow, str(out), signatures=slow.judge)
+(out / "assets.extra").mkdir()
+(out / "assets.extra" / "inspection.json").write_text(json.dumps({
+    "labels": ["good", "bad"], "good_label": "good",
+    "input": {"width": 32, "height": 32, "color": "MONO8", "dtype": "uint8", "resize": "area"},
+    "limits": {"good_min": 0.0, "per_class": {"bad": 1.0}}}))
+"""
+
+
+def test_a_model_that_is_too_slow_fails_every_part_in_time(appliance, subscriber, tmp_path):
+    """Nothing interrupts a model call: the deadline's watch gives the result, and the late verdict is dropped."""
+    version = tmp_path / "models" / "1"
+    version.parent.mkdir()
+    subprocess.run([sys.executable, "-c", SLOW_MODEL, str(version)], check=True, capture_output=True)
+    line = appliance(
+        base_path=version.parent,
+        model='engines = ["tensorflow-saved-model"]',
+        line="takt_ms = 300",
+        recipe="deadline_ms = 100",
+    ).start("--parts", "15")
+    until(lambda: "DEADLINES_MISSED" in subscriber.codes(), "the late verdicts in health", 120)
+    assert subscriber.health()["device_health"] in {"OFF_SPEC", "CHECK_FUNCTION"}
+    assert line.wait() == 0
+    results = subscriber.results
+    assert len(results) == 15
+    assert {result["verdict"] for result in results} == {"fail"}
+    late = [result for result in results if result["reason"] == "DEADLINE_EXPIRED"]
+    assert len(late) >= 10
+    assert sum(result["deadline_met"] for result in late) >= len(late) - 2

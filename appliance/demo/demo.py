@@ -18,13 +18,14 @@ from typing import Any, Final
 from appliance.demo.broker import Broker
 from appliance.demo.show import Show
 from appliance.demo.subscriber import Subscriber
-from appliance.errors import ApplianceError, ConfigError
+from appliance.errors import ApplianceError
 
 BASE_TOPIC: Final = "demo/site/area/line/box"
 CAMERA: Final = "top"
 _EMBEDDED_MODEL: Final = Path(__file__).parent.parent / "demo_model"
 _STOP_S: Final = 30.0
 _DEADLINE_MS: Final = 250
+_USUAL_PORT: Final = 8080
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ class DemoSettings:
     """Folder of pictures instead of virtual parts."""
     model: Path | None
     """A SavedModel's folder, or the folder of its numbered versions; None: the embedded one."""
-    http_port: int
+    http_port: int | None
+    """None: the usual one, or any where that is taken."""
 
 
 class DemoError(ApplianceError):
@@ -56,6 +58,7 @@ class Demo:
         self._state = settings.state.resolve()
         self._broker = Broker(self._state)
         self._show = Show()
+        self._http_port = _http_port(settings.http_port)
         self._interrupted = threading.Event()
         self._line: subprocess.Popen[bytes] | None = None
         self._asked_at: float | None = None
@@ -107,7 +110,7 @@ class Demo:
         port = self._broker.port
         self._show.say(
             "The line runs. Where to look:\n"
-            f"  health      http://127.0.0.1:{self._settings.http_port}/healthz   (the box's page: /)\n"
+            f"  health      http://127.0.0.1:{self._http_port}/healthz   (the box's page: /)\n"
             f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
             f"  subscribe   mosquitto_sub -V 5 -p {port} -t '{BASE_TOPIC}/#' -v\n"
             f"  log         {self._state / 'appliance.log'}\n"
@@ -158,7 +161,6 @@ class Demo:
     def _write_config_except_broker(self) -> dict[str, Any]:
         """Everything but the broker's port, checked before anything is started."""
         settings = self._settings
-        _require_free(settings.http_port)
         if settings.pictures is not None and settings.model is None:
             raise DemoError(
                 "--folder needs --model: the embedded model knows the virtual parts only. "
@@ -176,7 +178,7 @@ class Demo:
             f"cameras.{CAMERA}.camera": camera,
             "recipes.demo": {"model": "demo", "deadline_ms": min(_DEADLINE_MS, settings.takt_ms)},
             "models.demo": {"base_path": str(base)},
-            "http": {"port": settings.http_port},
+            "http": {"port": self._http_port},
         }
 
     def _versions(self, model: Path | None) -> Path:
@@ -201,12 +203,14 @@ class Demo:
         (self._state / "appliance.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _require_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise ConfigError(
-                f"The port {port} of 127.0.0.1 is in use; choose another with --http-port (0 takes any free one)."
-            ) from error
+def _http_port(wanted: int | None) -> int:
+    """The port asked for, which has to be free; else the usual one, or any where that is taken."""
+    for port in (_USUAL_PORT, 0) if wanted is None else (wanted,):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise DemoError(f"The port {wanted} of 127.0.0.1 is in use; leave --http-port out to take a free one.")
