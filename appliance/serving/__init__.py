@@ -19,7 +19,7 @@ from appliance.serving.executor import Executor, ExecutorFactory, ThreadExecutor
 from appliance.serving.filesystem_source import FileSystemSource, WatchedServable
 from appliance.serving.handle import Handle
 from appliance.serving.ids import ServableId
-from appliance.serving.loader import Loader
+from appliance.serving.loader import Cancellable, Loader
 from appliance.serving.manager import Manager
 from appliance.serving.monitor import ServableStateMonitor
 from appliance.serving.policy import Load, Policy, Unload, availability_preserving, resource_preserving
@@ -31,6 +31,7 @@ from appliance.serving.version_policy import All, Latest, Specific, VersionPolic
 __all__ = [
     "All",
     "Aspire",
+    "Cancellable",
     "Executor",
     "ExecutorFactory",
     "FileSystemSource",

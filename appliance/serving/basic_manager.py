@@ -94,6 +94,10 @@ class BasicManager(Generic[ServableT]):
                 self._publish_locked()  # the latest is the latest that is wanted
             if not is_aspired and (harness.is_waiting or harness.state is HarnessState.NEW):
                 self._end_locked(harness, _withdrawn(harness))
+            is_to_give_up = not is_aspired and harness.can_be_cancelled
+            harness.is_cancelled |= is_to_give_up
+        if is_to_give_up:
+            self._cancel(harness)
 
     def load(self, new: ServableId) -> None:
         """Begin to load a managed version, on a load thread."""
@@ -143,6 +147,13 @@ class BasicManager(Generic[ServableT]):
         for executor in self._executors.values():
             executor.stop(timeout_s)
 
+    def _cancel(self, harness: Harness[ServableT]) -> None:
+        logger.info("%s is withdrawn while it loads: its loader is told to give up", harness.id)
+        try:
+            harness.cancel()
+        except ServingError as error:
+            logger.warning("%s; it is unloaded when it has loaded", error)
+
     # --- on a load thread ---------------------------------------------------------------------------------------
 
     def _attempt(self, harness: Harness[ServableT]) -> None:
@@ -162,13 +173,14 @@ class BasicManager(Generic[ServableT]):
     def _may_load(self, harness: Harness[ServableT]) -> bool:
         """Count the attempt and find room; False where it was withdrawn, or waits for room. Raises: ServingError."""
         with self._changed:
-            if not harness.is_aspired:
-                self._end_locked(harness, _withdrawn(harness))
+            if self._is_withdrawn_locked(harness):
                 return False
             harness.attempts += 1
             has_room = harness.state is HarnessState.LOADING
         estimate = harness.resources if has_room else harness.estimate()
         with self._changed:
+            if self._is_withdrawn_locked(harness):
+                return False
             harness.resources = estimate
             if has_room or self._admit_locked(harness):
                 self._record_locked(harness)
@@ -249,6 +261,13 @@ class BasicManager(Generic[ServableT]):
         self._monitor.tell()
 
     # --- with the lock held -------------------------------------------------------------------------------------
+
+    def _is_withdrawn_locked(self, harness: Harness[ServableT]) -> bool:
+        """Whether it is not wanted any more; then it has ended."""
+        if harness.is_aspired:
+            return False
+        self._end_locked(harness, _withdrawn(harness))
+        return True
 
     def _may_go_on_locked(self, harness: Harness[ServableT]) -> bool:
         if harness.retry_at_s is not None:

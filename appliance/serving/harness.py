@@ -1,5 +1,6 @@
 """One managed version: its loader, its state, and why it ended."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,9 +9,11 @@ from typing import Generic, TypeVar
 from appliance.serving.errors import LoadError, LoadRefused, ServingError, UnloadError
 from appliance.serving.handle import Lease
 from appliance.serving.ids import ServableId
-from appliance.serving.loader import Loader
+from appliance.serving.loader import Cancellable, Loader
 from appliance.serving.resources import ResourceAllocation
 from appliance.serving.state import PUBLIC, TRANSITIONS, HarnessState, ServableState
+
+logger = logging.getLogger(__name__)
 
 ServableT = TypeVar("ServableT")
 
@@ -44,6 +47,8 @@ class Harness(Generic[ServableT]):
         self.lease: Lease[ServableT] | None = None
         self.is_handed = False
         """A thread works on it, or will."""
+        self.is_cancelled = False
+        """Its loader was told to give up."""
         self.retry_at_s: float | None = None
         """Monotonic moment of the next attempt; None: not waiting for one."""
         self._clock = clock
@@ -57,7 +62,7 @@ class Harness(Generic[ServableT]):
     @property
     def can_return(self) -> bool:
         """Whether it serves, or will, when it is wanted again: it is not on its way out."""
-        return self.state in _RETURNABLE
+        return self.state in _RETURNABLE and not self.is_cancelled
 
     @property
     def is_waiting(self) -> bool:
@@ -114,6 +119,19 @@ class Harness(Generic[ServableT]):
         with _in_our_words(LoadError, f"{self.id} could not be loaded"):
             return self._loader.load(self.id)
 
+    @property
+    def can_be_cancelled(self) -> bool:
+        """Whether its loader is at work and can be told to give up, and was not."""
+        is_loading = self.state is HarnessState.LOADING and self.is_handed
+        return is_loading and not self.is_cancelled and isinstance(self.loader, Cancellable)
+
+    def cancel(self) -> None:
+        """Tell the loader to give up. Returns at once. Raises: ServingError."""
+        loader: object = self.loader
+        if isinstance(loader, Cancellable):
+            with _in_our_words(LoadError, f"{self.id} could not be cancelled"):
+                loader.cancel()
+
     def unload(self) -> None:
         """Give everything back. Takes as long as it takes. Raises: ServingError."""
         with _in_our_words(UnloadError, f"{self.id} could not be unloaded cleanly"):
@@ -148,4 +166,5 @@ def _in_our_words(kind: type[ServingError], doing: str) -> Iterator[None]:
     except ServingError:
         raise
     except Exception as error:
+        logger.warning("%s, and its loader does not know this error", doing, exc_info=True)
         raise kind(f"{doing}: {type(error).__name__}: {error}") from error

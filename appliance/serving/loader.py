@@ -1,6 +1,6 @@
 """What knows how to bring one version into memory, and out of it."""
 
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from appliance.serving.ids import ServableId
 from appliance.serving.resources import ResourceAllocation
@@ -33,3 +33,15 @@ class Loader(Protocol[ServableT_co]):
 
     def unload(self) -> None:
         """Give everything back. Called once, after load() succeeded, when nobody borrows the servable any more."""
+
+
+@runtime_checkable
+class Cancellable(Protocol):
+    """What a loader may be beside: able to give up. Worth it where load() takes more than some seconds."""
+
+    def cancel(self) -> None:
+        """Make load() give up soon, by a LoadError; a load that succeeds all the same is unloaded as usual.
+
+        Called at most once, while load() runs on its thread or just before or after, by another thread, when the
+        version is not wanted any more. Returns at once. The loader is not used again.
+        """

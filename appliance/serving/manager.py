@@ -38,9 +38,10 @@ class Manager(Generic[ServableT]):
     are those of the executors, which load and unload.
 
     A wish is whole and is kept: each step compares it with what is managed. From this follows:
-    - A version that left the wish and comes back while it loads or serves stays as it is, in place. One that is
-      already on its way out is loaded again, by the wish's loader, when it has gone.
-    - A load whose version was withdrawn is unloaded as soon as it ends, and is never served.
+    - A version that left the wish and comes back while it loads or serves stays as it is, in place. One that was
+      cancelled, or is already on its way out, is loaded again, by the wish's loader, when it has gone.
+    - A load whose version was withdrawn is cancelled, where its loader can be, and otherwise unloaded as soon as it
+      ends; it is never served.
     - A version that failed is tried again when the wish names another loader for it than the one that failed; a
       source makes another one exactly when the content changed. An error in a loader's place replaces nothing.
     - A version that loads or serves keeps its loader, whatever the wish says of its content.

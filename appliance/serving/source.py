@@ -22,6 +22,7 @@ class Aspire(Protocol[ServableT_contra]):
         An error in a loader's place is still a version: it ends with that error, and whatever serves goes on serving.
         A source keeps a version's loader while it wants the version, and makes a new one exactly when the version's
         content has changed. That is how a version that failed is tried again: see `Manager`.
+        The loader of a version that was left out is not offered again: it may have been used up.
         """
 
 

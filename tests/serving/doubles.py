@@ -117,6 +117,27 @@ class BenchLoader:
         self.is_busy = False
 
 
+class CancellableLoader(BenchLoader):
+    """Looks whether it was cancelled when its load has gone on for a while."""
+
+    def __init__(self, *args, notices=True, **wishes):
+        super().__init__(*args, **wishes)
+        self.cancels = 0
+        self.notices = notices
+        meanwhile = self.during_load
+
+        def look():
+            if meanwhile is not None:
+                meanwhile()
+            if self.cancels and self.notices:
+                raise LoadError("cancelled")
+
+        self.during_load = look
+
+    def cancel(self):
+        self.cancels += 1
+
+
 class HandExecutor:
     """Runs a task when the test says so, on the test's thread."""
 
@@ -146,8 +167,6 @@ class HandManager:
 
     def __init__(self, policy=availability_preserving, resources=None, **settings):
         self.now_s = 0.0
-        self.prepared = []
-        """What a test keeps for the middle of a load."""
         self.executors = {}
         self.bench = Bench()
         self.told: list[ServableState] = []

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from serving.doubles import Bench, HandManager, broken
+from serving.doubles import Bench, CancellableLoader, HandManager, broken
 
 from appliance.serving import (
     HarnessState,
@@ -261,6 +261,50 @@ def test_a_load_that_was_withdrawn_and_wished_again_meanwhile_serves(hand):
     hand.settle()
     assert hand.latest("surface") == 7
     assert (hand.bench.loads, hand.bench.unloads) == (1, 0)
+
+
+@pytest.mark.parametrize("notices", [True, False])
+def test_a_withdrawn_load_that_can_give_up_is_told_to_once_and_is_loaded_anew_when_it_comes_back(hand, notices):
+    def hesitate():
+        for versions in ({}, {}, [7]):
+            hand.aspire("surface", versions)
+            hand.manager.step()
+
+    first = CancellableLoader(hand.bench, during_load=hesitate, notices=notices)
+    hand.manager.aspire("surface", {7: first})
+    hand.settle()
+    assert (first.cancels, first.attempts) == (1, 1)
+    assert hand.latest("surface") == 7
+    assert first not in hand.bench.loaded
+    assert hand.history("surface", 7)[-3:] == ["START", "LOADING", "AVAILABLE"]
+
+
+def test_a_load_that_failed_to_give_up_is_unloaded_when_it_has_loaded(hand):
+    class Stubborn(CancellableLoader):
+        def cancel(self):
+            raise OSError("no such process")
+
+    def withdraw():
+        hand.aspire("surface", {})
+        hand.manager.step()
+
+    hand.manager.aspire("surface", {7: Stubborn(hand.bench, during_load=withdraw)})
+    hand.settle()
+    assert (hand.bench.loads, hand.bench.unloads) == (1, 1)
+
+
+def test_a_version_that_was_withdrawn_while_it_was_estimated_is_not_loaded(hand):
+    class Estimating(type(hand.bench.loader())):
+        def estimate_resources(self):
+            hand.aspire("surface", {})
+            hand.manager.step()
+            return super().estimate_resources()
+
+    loader = Estimating(hand.bench)
+    hand.manager.aspire("surface", {7: loader})
+    hand.settle()
+    assert loader.attempts == 0
+    assert hand.manager_state("surface", 7) is ManagerState.END
 
 
 def test_a_version_wished_again_while_its_withdrawn_load_is_unloaded_comes_back_afterwards(hand):
@@ -546,6 +590,23 @@ def test_stopping_waits_for_borrowers_and_for_loads_under_way(bench):
     stopping.join(LIMIT_S)
     assert left == []
     assert bench.loaded == {}
+
+
+def test_stopping_makes_a_load_under_way_give_up(bench):
+    manager = Manager(availability_preserving)
+    loading, cancelled = threading.Event(), threading.Event()
+
+    class Preparing(CancellableLoader):
+        def cancel(self):
+            super().cancel()
+            cancelled.set()
+
+    loader = Preparing(bench, during_load=lambda: (loading.set(), cancelled.wait(LIMIT_S)))
+    manager.aspire("surface", {1: loader})
+    manager.step()
+    assert loading.wait(LIMIT_S)
+    assert manager.stop(LIMIT_S) == []
+    assert bench.loads == 0
 
 
 def test_after_stopping_wishes_are_ignored(hand):

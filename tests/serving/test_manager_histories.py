@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from serving.doubles import HandManager, broken
+from serving.doubles import BenchLoader, CancellableLoader, HandManager, broken
 
 from appliance.serving import (
     HarnessState,
@@ -45,18 +45,23 @@ class Histories(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.hand = HandManager(self.policy, ResourceTracker(ROOM), max_load_retries=1, load_retry_interval_s=5)
+        self.count = itertools.count()
+        self.prepared = []
+        """Wishes for the middle of a load or unload."""
         self.borrowed = []
         self.served = set()
         """Names that have had something to serve since their wish was last empty."""
         self.wishes = {"a": {}, "b": {}}
 
     def loader(self, **wishes):
-        return self.hand.bench.loader(**wishes, during_load=self.meanwhile, during_unload=self.meanwhile)
+        """Every other one can be cancelled."""
+        kind = [BenchLoader, CancellableLoader][next(self.count) % 2]
+        return kind(self.hand.bench, **wishes, during_load=self.meanwhile, during_unload=self.meanwhile)
 
     def meanwhile(self):
         """In the middle of a load or unload: one wish that was prepared for such a moment, and a step."""
-        if self.hand.prepared:
-            self.wish(*self.hand.prepared.pop())
+        if self.prepared:
+            self.wish(*self.prepared.pop())
             self.begun(self.hand.manager.step())
         self.check()
 
@@ -85,7 +90,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(**WISH)
     def prepare_a_wish_for_the_middle_of_a_load_or_unload(self, name, versions, costs, outcomes, keep):
-        self.hand.prepared.append((name, self.new_wish(name, versions, costs, outcomes, keep)))
+        self.prepared.append((name, self.new_wish(name, versions, costs, outcomes, keep)))
 
     @rule()
     def step(self):
@@ -165,7 +170,7 @@ class Histories(RuleBasedStateMachine):
 
     def teardown(self):
         """When everybody lets go and nothing is wished for, everything that was loaded has been unloaded."""
-        self.hand.prepared.clear()
+        self.prepared.clear()
         for scope, _ in self.borrowed:
             scope.close()
         self.borrowed.clear()
