@@ -1,0 +1,89 @@
+"""From what the parts say to NE 107: the same snapshots give the same reasons."""
+
+from dataclasses import replace
+
+import pytest
+
+from appliance.diagnosis import Findings, diagnose
+from appliance.health import DeviceHealth, worst
+from appliance.status import CameraStatus, LineStatus, ModelStatus, OutboxStatus
+
+SERVING = ModelStatus("surface", 1, "AVAILABLE", None, "litert", "fastest", "sha256:0")
+WELL = Findings(
+    phase="running",
+    cameras={"top": CameraStatus(state="online")},
+    finished=frozenset(),
+    late_now=frozenset(),
+    self_tests={"top": None},
+    models=(SERVING,),
+    used=frozenset({"surface"}),
+    sources={},
+    outbox=OutboxStatus(True, None, 3, 5000, 0.1, 100, 0),
+    outbox_max_bytes=100_000,
+    gateway=None,
+    config=None,
+)
+FAILED = ModelStatus("surface", 2, "END", "version 2 is broken", None, None, None)
+LOADING = ModelStatus("surface", 1, "LOADING", None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("change", "health", "codes"),
+    [
+        ({}, DeviceHealth.NORMAL, []),
+        ({"cameras": {"top": CameraStatus("offline", "gone")}}, DeviceHealth.FAILURE, ["CAMERA_LOST"]),
+        ({"cameras": {"top": CameraStatus("frozen", "same")}}, DeviceHealth.FAILURE, ["CAMERA_FROZEN"]),
+        (
+            {"cameras": {"top": CameraStatus("offline", "end")}, "finished": frozenset({"top"})},
+            DeviceHealth.CHECK_FUNCTION,
+            ["NO_MORE_PICTURES"],
+        ),
+        ({"late_now": frozenset({"top"})}, DeviceHealth.OFF_SPEC, ["DEADLINES_MISSED"]),
+        ({"models": ()}, DeviceHealth.FAILURE, ["NO_MODEL"]),
+        ({"models": (LOADING,)}, DeviceHealth.FAILURE, ["NO_MODEL"]),
+        ({"models": (LOADING,), "phase": "starting"}, DeviceHealth.CHECK_FUNCTION, ["STARTING"]),
+        ({"models": (FAILED,)}, DeviceHealth.FAILURE, ["NO_MODEL"]),
+        ({"models": (FAILED, SERVING)}, DeviceHealth.MAINTENANCE_REQUIRED, ["MODEL_NOT_UPDATED"]),
+        ({"sources": {"surface": "no such folder"}}, DeviceHealth.MAINTENANCE_REQUIRED, ["MODEL_NOT_UPDATED"]),
+        ({"self_tests": {"top": "CUDA error"}}, DeviceHealth.FAILURE, ["MODEL_FAILED"]),
+        ({"outbox": OutboxStatus(False, "disk full", 3, 5, 0, 0, 0)}, DeviceHealth.FAILURE, ["NOT_RECORDED"]),
+        ({"outbox": OutboxStatus(True, "was damaged", 3, 5, 0, 0, 0)}, DeviceHealth.MAINTENANCE_REQUIRED, ["OUTBOX"]),
+        (
+            {"outbox": OutboxStatus(True, None, 90, 90_000, 0, 0, 0)},
+            DeviceHealth.MAINTENANCE_REQUIRED,
+            ["OUTBOX_FILLING"],
+        ),
+        ({"gateway": "it died"}, DeviceHealth.MAINTENANCE_REQUIRED, ["GATEWAY_DOWN"]),
+        ({"config": "refused"}, DeviceHealth.MAINTENANCE_REQUIRED, ["CONFIG_REFUSED"]),
+        ({"phase": "stopping"}, DeviceHealth.CHECK_FUNCTION, ["STOPPING"]),
+    ],
+)
+def test_each_finding_has_its_state_and_its_code(change, health, codes):
+    reasons = diagnose(replace(WELL, **change))
+    assert [reason.code for reason in reasons] == codes
+    assert worst(reasons) is health
+    assert all(reason.message for reason in reasons)
+
+
+def test_a_box_is_as_well_as_its_worst_reason():
+    sick = replace(WELL, gateway="it died", models=(), late_now=frozenset({"top"}))
+    assert worst(diagnose(sick)) is DeviceHealth.FAILURE
+    assert len(diagnose(sick)) == 3
+
+
+def test_a_status_survives_its_way_to_the_gateway():
+    camera = CameraStatus(state="online", parts=3, passed=2, evaluations={"OK": 2, "NotOK": 1})
+    camera.latency["total"].add(12.0)
+    sent = LineStatus(
+        at_ns=5,
+        started_utc="2026-11-20T00:00:00.000Z",
+        station="box",
+        phase="running",
+        reasons=diagnose(replace(WELL, gateway="it died")),
+        cameras={"top": camera},
+        models=[SERVING],
+        outbox=WELL.outbox,
+        resident_bytes=7,
+        takes_parts=True,
+    )
+    assert LineStatus.from_json(sent.to_json()) == sent
