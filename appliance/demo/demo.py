@@ -86,15 +86,19 @@ class Demo:
         line = self._line
         assert line is not None  # _start_line() made it
         self._introduce()
-        told_at = time.monotonic()
+        begun = told_at = time.monotonic()
+        pause_s = 1.0 if self._show.out.isatty() else 5.0
         while line.poll() is None:
             if self._interrupted.is_set():
                 self._ask_to_end(line)
             with contextlib.suppress(queue.Empty):
                 self._take(subscriber.results.get(timeout=0.2))
-            if self._show.parts == 0 and time.monotonic() - told_at > 2.0:
+            if self._show.parts == 0 and time.monotonic() - told_at > pause_s:
                 told_at = time.monotonic()
-                self._show.say("… preparing the model (only the first start takes long)")
+                self._show.progress(
+                    f"… {told_at - begun:.0f} s: the model is prepared: frozen, converted, compared with its original "
+                    "(the next start takes seconds)"
+                )
         with contextlib.suppress(queue.Empty):
             while True:
                 self._take(subscriber.results.get(timeout=0.3))

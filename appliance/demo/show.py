@@ -23,6 +23,7 @@ class Show:
     reasons: Counter[str] = field(default_factory=Counter)
     missed: int = 0
     totals_ms: list[float] = field(default_factory=list)
+    _in_place: bool = False
 
     @property
     def parts(self) -> int:
@@ -74,6 +75,15 @@ class Show:
         """A sentence of the demo's own."""
         self._write(text)
 
+    def progress(self, text: str) -> None:
+        """A sentence that the next line replaces on a terminal; in a file it is a line of its own."""
+        if self.out.isatty():
+            self.out.write(f"\r\x1b[K{text}")
+            self.out.flush()
+            self._in_place = True
+        else:
+            self._write(text)
+
     def _count(self, result: Mapping[str, Any]) -> None:
         self.verdicts[result["verdict"]] += 1
         self.evaluations[result["evaluation"]] += 1
@@ -87,5 +97,8 @@ class Show:
         return f"{colour}{text}{_PLAIN}" if colour and self.out.isatty() else text
 
     def _write(self, text: str) -> None:
+        if self._in_place:
+            self.out.write("\r\x1b[K")
+            self._in_place = False
         self.out.write(text + "\n")
         self.out.flush()
