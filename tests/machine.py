@@ -177,16 +177,6 @@ def machine() -> Iterator[Machine]:
         started.stop()
 
 
-def wait_until(happened: Any, what: str, timeout_s: float = 30) -> Any:
-    """The first true value of happened(), asked 20 times a second; AssertionError says what did not come."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        if value := happened():
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {timeout_s:.0f} s: {what}")
-
-
 def _remove_group(name: str) -> None:
     remove = 'mount --make-rprivate / && mount -t cgroup2 cgroup2 "$1" && find "$1/$2" -depth -type d -exec rmdir {} +'
     with tempfile.TemporaryDirectory() as empty:

@@ -10,37 +10,51 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from machine import wait_until
+from running import until
 
 
-def assert_gapless(results) -> None:
-    """All of one stream, from its first, none missing, in order. One may come twice: its id says so."""
+def more_results(subscriber, count: int) -> list[dict]:
+    """All results so far, once `count` have come from now on."""
+    enough = len(subscriber.results) + count
+    until(lambda: len(subscriber.results) >= enough, f"{count} more results")
+    return list(subscriber.results)
+
+
+def assert_nothing_lost(results: list[dict]) -> None:
+    """All of one stream, in order from its first. One may come twice: its id says so."""
     assert len({result["stream"] for result in results}) == 1
     numbers = list(dict.fromkeys(result["sequence"] for result in results))
-    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert numbers == list(range(1, 1 + len(numbers)))
     assert len({result["result_id"] for result in results}) == len(numbers)
 
 
-def test_it_becomes_ready_and_says_in_a_sentence_what_it_does(box, subscribe):
-    subscriber = subscribe()
+def utc_now() -> str:
+    """In the form of a result's times, which sorts as text."""
+    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+
+
+def test_it_prepares_its_model_and_judges_every_part_behind_the_units_walls(fresh_box, subscriber):
+    fresh_box.start()
+    before = len(subscriber.results)
+    judged = [result["evaluation"] for result in more_results(subscriber, 20)[before:]]
+    assert set(judged) <= {"OK", "NotOK", "NotDecidable"}
+    assert subscriber.latest["availability"] == b"online"
+
+
+def test_it_says_in_a_sentence_what_it_does(box, subscriber):
     box.start()
-    assert box.show("ActiveState") == "active"
-    assert_gapless(subscriber.wait_for(20))
-    assert re.match(r"\d+ parts, \d+ passed; cameras: top online; model: demo 1 \(.+\);", box.show("StatusText"))
-    assert subscriber.retained["availability"] == "online"
+    assert_nothing_lost(more_results(subscriber, 20))
+    status = box.show("StatusText")
+    assert re.match(r"\d+ parts, \d+ passed; cameras: top online; model: surface 1 \(.+\);", status)
 
 
-def test_every_part_is_judged_under_the_hardened_unit(box, subscribe):
-    subscriber = subscribe()
+def test_the_journal_knows_priority_logger_and_thread(box, subscriber):
     box.start()
-    results = subscriber.wait_for(20)
-    assert {result["evaluation"] for result in results} <= {"OK", "NotOK", "NotDecidable"}
-
-
-def test_the_journal_knows_priority_logger_and_thread(box, subscribe):
-    subscriber = subscribe()
-    box.start()
-    subscriber.wait_for(1)
+    more_results(subscriber, 1)
     (online,) = (entry for entry in box.log() if "Camera top is online" in str(entry["MESSAGE"]))
     assert online["PRIORITY"] == "6"
     assert online["LOGGER"] == "appliance.inspection.acquisition"
@@ -63,117 +77,90 @@ logging.error("disk full")
     assert [entry["MESSAGE"] for entry in installed.journal("--unit=fields", "PRIORITY=3")] == ["disk full"]
 
 
-def test_the_broker_may_be_away_when_the_line_starts(box, broker, subscribe):
+def test_the_broker_may_be_away_when_the_line_starts(box, broker, subscriber):
     broker.stop()
     box.start()
-    wait_until(lambda: int(box.show("StatusText").split()[0]) >= 20, "20 parts without a broker")
+    until(lambda: int(box.show("StatusText").split()[0]) >= 20, "20 parts without a broker")
     back = utc_now()
     broker.start()
-    results = subscribe().wait_for(40)
-    assert_gapless(results)
-    assert results[0]["sequence"] == 1
+    results = more_results(subscriber, 40)
+    assert_nothing_lost(results)
     assert results[19]["exposure_time_utc"] < back
 
 
-def test_a_hung_line_is_killed_and_started_anew_and_nothing_is_lost(box, subscribe):
-    subscriber = subscribe()
+def test_a_hung_line_is_killed_and_started_anew_and_nothing_is_lost(box, subscriber):
     box.start()
-    subscriber.wait_for(10)
+    more_results(subscriber, 10)
     hung = box.main_pid
     box.kill("STOP")
-    wait_until(lambda: box.show("NRestarts") == "1", "the watchdog to restart the service")
-    wait_until(lambda: box.show("ActiveState") == "active", "the service to be back", timeout_s=60)
+    until(lambda: box.restarts == 1 and box.is_active, "the watchdog to restart the service")
     assert box.main_pid != hung
     assert box.said("Watchdog timeout")
-    assert_gapless(subscriber.wait_for(10))
+    assert_nothing_lost(more_results(subscriber, 10))
 
 
-def test_after_kill_9_it_is_back_and_nothing_recorded_is_lost(box, subscribe):
-    subscriber = subscribe()
+def test_after_kill_9_it_is_back_and_nothing_recorded_is_lost(box, subscriber):
     box.start()
     for death in range(1, 4):
-        subscriber.wait_for(10)
+        more_results(subscriber, 10)
         box.kill("KILL")
-        wait_until(lambda number=str(death): box.show("NRestarts") == number, "systemd to restart the service")
-        wait_until(lambda: box.show("ActiveState") == "active", "the service to be back", timeout_s=60)
-    assert_gapless(subscriber.wait_for(10))
+        until(lambda deaths=death: box.restarts == deaths and box.is_active, "systemd to restart the service")
+    assert_nothing_lost(more_results(subscriber, 10))
 
 
-def test_the_gateway_may_die_alone(box, subscribe):
-    subscriber = subscribe()
+def test_the_gateway_may_die_alone(box, subscriber):
     box.start()
-    subscriber.wait_for(10)
+    more_results(subscriber, 10)
     line = box.main_pid
-    (gateway,) = (pid for pid in processes(box) if "appliance.gateway" in command_line(pid))
+    (gateway,) = (pid for pid in box.processes() if "appliance.gateway" in command_line(pid))
     os.kill(gateway, signal.SIGKILL)
-    wait_until(lambda: box.said("The gateway ended with code -9"), "the line to notice")
-    assert_gapless(subscriber.wait_for(30))
-    assert (box.main_pid, box.show("NRestarts")) == (line, "0")
+    until(lambda: box.said("The gateway ended with code -9"), "the line to notice")
+    assert_nothing_lost(more_results(subscriber, 30))
+    assert (box.main_pid, box.restarts) == (line, 0)
 
 
-def test_stopping_delivers_everything_in_time(box, subscribe):
-    subscriber = subscribe()
+def test_stopping_delivers_everything_in_time(box, subscriber):
     box.start()
-    subscriber.wait_for(10)
+    more_results(subscriber, 10)
     started = time.monotonic()
     box.stop()
     assert time.monotonic() - started < 15
     assert (box.show("Result"), box.show("ExecMainStatus")) == ("success", "0")
-    assert processes(box) == []
-    wait_until(lambda: subscriber.retained["availability"] == "offline", "the box to say goodbye")
+    assert box.processes() == []
+    until(lambda: subscriber.latest["availability"] == b"offline", "the box to say goodbye")
     stopped, delivered = utc_now(), len(subscriber.results)
     box.start()
-    results = subscriber.wait_for(10)
-    assert_gapless(results)
+    results = more_results(subscriber, 10)
+    assert_nothing_lost(results)
     assert results[delivered]["exposure_time_utc"] > stopped
 
 
-def test_reload_changes_the_settings_and_keeps_the_process(box, subscribe):
-    subscriber = subscribe()
+def test_reload_changes_the_settings_and_keeps_the_process(box, subscriber):
     box.start()
-    subscriber.wait_for(5)
+    more_results(subscriber, 5)
     line = box.main_pid
     box.configure(deadline_ms=80)
-    box.machine.systemctl("reload", "appliance")
-    wait_until(lambda: any(r["deadline_ms"] == 80 for r in subscriber.results), "a result with the new deadline")
-    assert (box.main_pid, box.show("NRestarts"), box.show("ActiveState")) == (line, "0", "active")
-    assert_gapless(subscriber.results)
+    box.reload()
+    until(lambda: subscriber.results[-1]["deadline_ms"] == 80, "a result with the new deadline")
+    assert (box.main_pid, box.restarts, box.is_active) == (line, 0, True)
+    assert_nothing_lost(subscriber.results)
 
 
-def test_a_bad_file_at_reload_is_said_and_the_line_goes_on(box, subscribe):
-    subscriber = subscribe()
+def test_a_bad_file_at_reload_is_said_and_the_line_goes_on(box, subscriber):
     box.start()
-    subscriber.wait_for(5)
+    more_results(subscriber, 5)
     line = box.main_pid
     box.configure(deadline_ms=-1)
-    box.machine.systemctl("reload", "appliance")
-    wait_until(lambda: box.said("deadline_ms"), "a sentence about the bad value")
-    subscriber.wait_for(10)
-    assert (box.main_pid, box.show("ActiveState")) == (line, "active")
+    box.reload()
+    until(lambda: box.said("recipes.part.deadline_ms"), "a sentence about the bad value")
+    more_results(subscriber, 10)
+    assert (box.main_pid, box.is_active) == (line, True)
 
 
-def test_a_bad_file_at_start_is_said_and_mending_it_is_enough(box, subscribe):
-    subscriber = subscribe()
+def test_a_bad_file_at_start_is_said_and_mending_it_is_enough(box, subscriber):
     box.configure(deadline_ms=-1)
-    box.machine.run("systemctl", "start", "--no-block", "appliance")
-    wait_until(lambda: box.said("deadline_ms"), "a sentence about the bad value")
-    wait_until(lambda: int(box.show("NRestarts")) >= 2, "systemd to go on trying")
+    box.machine.systemctl("start", "--no-block", "appliance")
+    until(lambda: box.said("recipes.part.deadline_ms"), "a sentence about the bad value")
+    until(lambda: box.restarts >= 2, "systemd to go on trying")
     box.configure()
-    subscriber.wait_for(5)
-
-
-def utc_now() -> str:
-    """In the form of a result's times, which sorts as text."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def processes(box) -> list[int]:
-    """Everything that runs in the service's control group, with the numbers that it has outside."""
-    group = box.show("ControlGroup")
-    if not group:
-        return []
-    return [int(pid) for pid in box.machine.path(f"/sys/fs/cgroup{group}/cgroup.procs").read_text().split()]
-
-
-def command_line(pid: int) -> str:
-    return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    more_results(subscriber, 5)
