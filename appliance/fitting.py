@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 
 from appliance.inspection import Plan, RecipeConfig, RecipeError
+from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
 from appliance.serving import LoadRefused, ServableId
-from appliance.serving.loader import Loader
 from appliance.serving.resources import ResourceAllocation
 
 
 class FittingLoader:
     """A loader around a model's own: after loading it asks every recipe whether it can use what was loaded."""
 
-    def __init__(self, inner: Loader[Model], recipes: Callable[[], Sequence[RecipeConfig]]) -> None:
+    def __init__(self, inner: SavedModelLoader, recipes: Callable[[], Sequence[RecipeConfig]]) -> None:
         """`recipes`: those that use this model now; asked at each load."""
         self._inner = inner
         self._recipes = recipes
@@ -32,6 +32,10 @@ class FittingLoader:
             self._inner.unload()
             raise LoadRefused(f"{id.name} version {id.version} does not fit its recipe: {error}") from error
         return model
+
+    def cancel(self) -> None:
+        """The model's own: a preparation that nobody wants any more ends soon."""
+        self._inner.cancel()
 
     def unload(self) -> None:
         """The model's own."""
