@@ -97,16 +97,26 @@ class SavedModelLoader:
         plain = Prepared(source_digest=digest, engine=LAST_RESORT, engine_reason="")
         if set(self._config.engines) <= {plain.engine}:
             return plain.model_copy(update={"engine_reason": f"{LAST_RESORT}: no other engine is allowed"}), None
-        key = key_of(digest, self._config)
+        try:
+            found, failure = self._from_cache(key_of(digest, self._config))
+        except OSError as error:  # a cache that cannot be used is no reason not to serve
+            found, failure = None, f"the cache cannot be used: {error}"
+        if found is not None:
+            return found
+        return plain.model_copy(update={"engine_reason": f"{LAST_RESORT}: preparing failed: {failure}"}), None
+
+    def _from_cache(self, key: str) -> tuple[tuple[Prepared, Path | None] | None, str | None]:
+        """Return what is there, prepared first where it is not, or why it could not be.
+
+        Raises: LoadError, LoadRefused, OSError.
+        """
         found = self._cache.find(key)
         if found is not None:
-            return found
+            return found, None
         failure = self._prepare()
-        found = None if failure else self._cache.find(key)
-        if found is not None:
-            return found
-        failure = failure or "what was prepared is not in the cache"
-        return plain.model_copy(update={"engine_reason": f"{LAST_RESORT}: preparing failed: {failure}"}), None
+        if failure is not None:
+            return None, failure
+        return self._cache.find(key), "what was prepared is not in the cache"
 
     def _prepare(self) -> str | None:
         """Return why it failed; None where it did not. Raises: LoadError, LoadRefused."""

@@ -87,6 +87,8 @@ def explained(what: str, code: int, message: str) -> LoadError:
 
 def does_not_run(folder: Path, error: Exception) -> LoadError:
     """For a model that was loaded and whose first run failed."""
+    if _NO_VARIABLE.search(str(error)) and not (folder / "variables").is_dir():
+        return LoadRefused(f"{folder} cannot be served: it has no folder `variables`; copy the model again")
     return explained(str(folder), 0, str(error))
 
 
