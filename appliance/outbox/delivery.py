@@ -30,6 +30,7 @@ _STALLED_S: Final = 30.0
 """A broker that answers nothing for so long has forgotten us, whatever the connection looks like."""
 _RETRY_FIRST_S: Final = 1.0
 _RETRY_LAST_S: Final = 60.0
+_FORGIVE_S: Final = 300.0
 _FAREWELL_S: Final = 2.0
 _REWIND_S: Final = 5.0
 _REWIND_MAX_ROWS: Final = 50
@@ -62,6 +63,7 @@ class Delivery:
         self._refused_row: int | None = None
         self._refusal: str | None = None
         self._retained_refusal: str | None = None
+        self._forgive_ns = 0
         self._disk_problem: str | None = None
 
         self.acknowledged = self._watermark.row
@@ -76,8 +78,10 @@ class Delivery:
         return len(self._under_way)
 
     def problem(self) -> str | None:
-        """Why results do not flow, or not all that should; one sentence."""
-        return self._link.problem() or self._disk_problem or self._refusal or self._retained_refusal
+        """Why results do not flow, or not all that should; a sentence, or two."""
+        first = self._link.problem() or self._disk_problem
+        refusal = self._refusal or self._retained_refusal
+        return f"{first}. Before that: {refusal}" if first and refusal else first or refusal
 
     def put(self, topic: str, payload: bytes) -> None:
         """Make this the newest of a retained topic."""
@@ -177,6 +181,9 @@ class Delivery:
 
     def _send_retained(self) -> None:
         """A share of the window is theirs, so that `health` does not wait for the end of a backlog."""
+        if self._retained_refusal is not None and time.monotonic_ns() > self._forgive_ns:
+            self._retained_refusal = None
+            self._retained.forgive()
         while self._retained.under_way < self._retained_share() and len(self._under_way) < self._window_max:
             found = self._retained.next_to_send()
             if found is None:
@@ -184,8 +191,7 @@ class Delivery:
             topic, payload = found
             self._retained.sent(topic)
             if not self._fits(payload):
-                self._retained.received(topic)
-                self._retained_refusal = self._too_long(payload)
+                self._refuse_retained(topic, self._too_long(payload))
                 continue
             content_type = _JSON if payload[:1] == b"{" else None
             self._sent(self._link.publish(topic, payload, retain=True, content_type=content_type), topic)
@@ -221,7 +227,6 @@ class Delivery:
             case Opened():
                 self._window_max = min(self._config.window, event.receive_maximum)
                 self._packet_max_bytes = event.packet_max_bytes
-                self._retained_refusal = None
                 self._retained.put(AVAILABILITY, ONLINE)
                 self._start_again()
             case Receipt():
@@ -259,10 +264,18 @@ class Delivery:
             else:
                 self._window.refused(message.row)
                 self._hold(message, self._refused(f"{message.camera}/{message.topic}", receipt.refusal))
-        elif message is not None:
+        elif message is not None and receipt.refusal is None:
             self._retained.received(message)
-            if receipt.refusal is not None:
-                self._retained_refusal = self._refused(message, receipt.refusal)
+        elif message is not None:
+            self._refuse_retained(message, self._refused(message, str(receipt.refusal)))
+
+    def _refuse_retained(self, topic: str, refusal: str) -> None:
+        """It is left out for minutes: Mosquitto 2.0 with max_queued_messages 0 cuts us off after each refusal."""
+        self._retained.refused(topic)
+        self._forgive_ns = time.monotonic_ns() + int(_FORGIVE_S * 1e9)
+        if refusal != self._retained_refusal:
+            _log.error("%s", refusal)
+        self._retained_refusal = refusal
 
     def _row_taken(self, row: Row, *, nobody_listens: bool) -> None:
         self.published_total += 1

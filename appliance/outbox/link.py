@@ -25,7 +25,7 @@ _ANSWER_S: Final = 10.0
 _TAKEOVER_SHOWN_S: Final = 120.0
 """Two boxes with one id take turns: each is connected half of the time, and the trouble stays."""
 _SHORT_LIVED_MAX: Final = 3
-"""Connections in a row that ended at once, before that is called a take-over on MQTT 3.1.1, where nobody says so."""
+"""Connections in a row that ended at once, before that is called a take-over: many brokers do not say it."""
 
 
 class Link:
@@ -40,6 +40,7 @@ class Link:
         self._backoff = Backoff(_RETRY_FIRST_S, _RETRY_LAST_S, jitter=_JITTER)
         self._next_attempt_ns = 0
         self._short_lived = 0
+        self._was_refused = False
         self._takeover: tuple[int, str] | None = None
         self._problem: str | None = f"The MQTT broker {self._address} was not reached yet"
         self.is_open = False
@@ -49,7 +50,7 @@ class Link:
 
     def problem(self) -> str | None:
         """Why nothing can be sent, or what makes the connection unsteady; None when all is well."""
-        if self._problem is None and self._takeover is not None and time.monotonic_ns() < self._takeover[0]:
+        if self._takeover is not None and time.monotonic_ns() < self._takeover[0]:
             return self._takeover[1]
         return self._problem
 
@@ -113,12 +114,14 @@ class Link:
         try:
             self._connection = Connection(self._config, self._client_id)
         except ApplianceError as error:
+            self._short_lived, self._takeover = 0, None
             self._fail(str(error))
 
     def _note(self, event: Event) -> None:
         match event:
             case Opened():
                 self._problem = None
+                self._was_refused = False
                 self._set_open(is_open=True)
                 _log.info("connected to the MQTT broker %s as %s", self._address, self._client_id)
             case Closed(end, problem):
@@ -128,16 +131,17 @@ class Link:
                 self._judge(end, problem)
                 self._set_open(is_open=False)
                 self._fail(problem)
-            case Receipt():
-                pass
+            case Receipt(refusal=refusal):
+                self._was_refused = self._was_refused or refusal is not None
 
     def _judge(self, end: End, problem: str) -> None:
         """Learn from how long it lasted."""
         settled = self._age_s() > _SETTLED_S
         if settled:
             self._backoff.reset()
-        self._short_lived = self._short_lived + 1 if self.is_open and not settled else 0
-        if end is not End.TAKEN_OVER and self._config.protocol == "3.1.1" and self._short_lived >= _SHORT_LIVED_MAX:
+        is_odd = self.is_open and not settled and not self._was_refused
+        self._short_lived = self._short_lived + 1 if is_odd else 0
+        if end is not End.TAKEN_OVER and self._short_lived >= _SHORT_LIVED_MAX:
             end = End.TAKEN_OVER
             problem = (
                 f"The MQTT broker {self._address} ends each connection soon after it began: probably a second box"

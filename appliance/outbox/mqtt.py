@@ -90,6 +90,7 @@ class Connection:
         self._client_id = client_id
         self._address = f"{config.host}:{config.port}"
         self._events: list[Event] = []
+        self._was_let_in = False
         self._is_over = False
         self._client = self._new_client()
         try:
@@ -124,7 +125,7 @@ class Connection:
             # The boundary to paho's parser: bytes that are not MQTT make it raise whatever they hit.
             self._end(End.LOST, f"The MQTT broker {self._address} sends what is not MQTT ({error}): check the port")
         if self._client.socket() is None:
-            self._end(End.LOST, f"The connection to the MQTT broker {self._address} is lost; results wait on the disk")
+            self._end(End.LOST, self._lost())
         events, self._events = self._events, []
         return events
 
@@ -184,6 +185,7 @@ class Connection:
         if reason.is_failure:
             self._end(End.REFUSED, self._refused(reason))
             return
+        self._was_let_in = True
         self._events.append(
             Opened(
                 receive_maximum=getattr(properties, "ReceiveMaximum", 65_535),
@@ -212,15 +214,20 @@ class Connection:
                 f"The MQTT broker {self._address} ended the connection ({reason}); results wait on the disk",
             )
         else:
-            self._end(
-                End.LOST,
-                f"The connection to the MQTT broker {self._address} is lost; results wait on the disk",
-            )
+            self._end(End.LOST, self._lost())
 
     def _end(self, end: End, problem: str) -> None:
         if not self._is_over:
             self._is_over = True
             self._events.append(Closed(end, problem))
+
+    def _lost(self) -> str:
+        if self._was_let_in:
+            return f"The connection to the MQTT broker {self._address} is lost; results wait on the disk"
+        return (
+            f"The MQTT broker {self._address} ends the connection without a word: check port and tls, and that it"
+            f" lets us write {self._config.base_topic}/{AVAILABILITY}"
+        )
 
     def _refused(self, reason: ReasonCode) -> str:
         if reason.value in {_BAD_PASSWORD, _NOT_AUTHORIZED}:

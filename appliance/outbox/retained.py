@@ -8,6 +8,7 @@ class Retained:
         self._newest: dict[str, bytes] = {}
         self._unsent: dict[str, None] = {}
         self._under_way: set[str] = set()
+        self._refused: set[str] = set()
 
     @property
     def under_way(self) -> int:
@@ -16,8 +17,8 @@ class Retained:
 
     @property
     def is_settled(self) -> bool:
-        """The broker has the newest of everything."""
-        return not self._unsent and not self._under_way
+        """The broker has the newest of everything that it does not refuse."""
+        return not self._under_way and self.next_to_send() is None
 
     def put(self, topic: str, payload: bytes) -> None:
         """Keep it, and send it if it is new."""
@@ -28,7 +29,7 @@ class Retained:
     def next_to_send(self) -> tuple[str, bytes] | None:
         """The topic whose turn it is, to be followed by `sent`."""
         for topic in self._unsent:
-            if topic not in self._under_way:
+            if topic not in self._under_way and topic not in self._refused:
                 return topic, self._newest[topic]
         return None
 
@@ -38,8 +39,18 @@ class Retained:
         self._under_way.add(topic)
 
     def received(self, topic: str) -> None:
-        """The broker has answered, whatever it said: a refused topic is tried again when its content changes."""
+        """The broker has it."""
         self._under_way.discard(topic)
+
+    def refused(self, topic: str) -> None:
+        """The broker does not want it: not tried again, on no connection, before forgive()."""
+        self._under_way.discard(topic)
+        self._unsent[topic] = None
+        self._refused.add(topic)
+
+    def forgive(self) -> None:
+        """Try again what was refused."""
+        self._refused.clear()
 
     def start_again(self, first: str) -> None:
         """A new connection: the broker may have forgotten everything; begin with the topic `first`."""

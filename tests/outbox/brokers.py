@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import paho.mqtt.client as paho
 import pytest
@@ -25,6 +26,8 @@ DURABLE = "persistence true\nautosave_on_changes true\nautosave_interval 1\n"
 class Broker:
     """Mosquitto on loopback, with its own settings; always the same port."""
 
+    _started: ClassVar[set["Broker"]] = set()
+
     def __init__(self, folder: Path, *, settings: str = "allow_anonymous true\n") -> None:
         program = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         if not Path(program).exists():
@@ -35,7 +38,7 @@ class Broker:
         user = "user root\n" if os.geteuid() == 0 else ""
         self._config = folder / "mosquitto.conf"
         self._config.write_text(
-            f"listener {self.port} 127.0.0.1\npersistence_location {folder}/\nmax_queued_messages 0\n{user}{settings}"
+            f"listener {self.port} 127.0.0.1\npersistence_location {folder}/\n{user}max_queued_messages 0\n{settings}"
         )
         self._command = [program, "-c", str(self._config)]
         self._process: subprocess.Popen | None = None
@@ -43,8 +46,14 @@ class Broker:
     def start(self) -> "Broker":
         with (self.folder / "mosquitto.log").open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        self._started.add(self)
         until(self._listens, "mosquitto to listen", 10)
         return self
+
+    @classmethod
+    def stop_all(cls) -> None:
+        for one in list(cls._started):
+            one.stop()
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         if self._process is not None:
@@ -52,6 +61,7 @@ class Broker:
             self._process.send_signal(number)
             self._process.wait(10)
             self._process = None
+        self._started.discard(self)
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)

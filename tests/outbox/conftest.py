@@ -45,11 +45,15 @@ def open_outbox(folder):
         outbox.record.close()
 
 
+@pytest.fixture(autouse=True)
+def no_broker_outlives_its_test():
+    yield
+    Broker.stop_all()
+
+
 @pytest.fixture
 def broker(tmp_path):
-    one = Broker(tmp_path / "broker", settings="allow_anonymous true\n" + DURABLE).start()
-    yield one
-    one.stop()
+    return Broker(tmp_path / "broker", settings="allow_anonymous true\n" + DURABLE).start()
 
 
 @pytest.fixture

@@ -42,3 +42,16 @@ def test_a_new_connection_gets_everything_and_availability_first():
         take(retained)
     retained.start_again(first="availability")
     assert [take(retained)[0] for _ in range(3)] == ["availability", "health", "model"]
+
+
+def test_a_refused_topic_is_left_out_until_it_is_forgiven():
+    retained = Retained()
+    retained.put("last", b"1")
+    take(retained)
+    retained.refused("last")
+    retained.put("last", b"2")
+    retained.start_again(first="availability")
+    assert retained.next_to_send() is None
+    assert retained.is_settled
+    retained.forgive()
+    assert take(retained) == ("last", b"2")

@@ -1,0 +1,538 @@
+"""The gateway's side, against a real Mosquitto: everything on the disk reaches the broker, in order, byte for byte."""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from outbox.brokers import BASE, DURABLE, Broker, Listener
+from outbox.conftest import settings
+from outbox.messages import result
+from running import free_port, until
+
+from appliance.outbox import delivery, link
+from appliance.outbox.config import MqttConfig
+from appliance.outbox.publisher import RETAINED_MAX_BYTES, Publisher
+
+
+def append(outbox, count, camera="top", **more):
+    """Hand over so many results and wait until they are on the disk; returns the newest row."""
+    before = len(outbox.record.recorded)
+    for _ in range(count):
+        outbox.append(camera, "result", result(camera, **more))
+    outbox.record.wait(before + count)
+    return outbox.record.recorded[-1].row
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_every_result_arrives_once_in_order_and_byte_for_byte(open_outbox, broker, listener, publish, protocol):
+    outbox = open_outbox()
+    publisher = publish(broker, protocol=protocol)
+    append(outbox, 150)
+    newest = append(outbox, 150, camera="side")
+    assert publisher.wait_acknowledged(newest, 20)
+    for camera in ("top", "side"):
+        listener.wait(lambda it, camera=camera: len(it.on(f"{camera}/result")) >= 150, "150 results")
+        assert [one.payload for one in listener.on(f"{camera}/result")] == outbox.record.payloads(camera)
+        assert listener.numbers(camera) == list(range(1, 151))
+        assert not any(one.retained for one in listener.on(f"{camera}/result"))
+    assert publisher.state().published_total == 300
+
+
+def test_subscribers_with_mqtt_5_get_the_content_type_and_cloudevents(open_outbox, broker, listener, publish):
+    outbox = open_outbox()
+    publish(broker)
+    append(outbox, 1)
+    listener.wait(lambda it: it.on("top/result"), "the result")
+    heard = listener.on("top/result")[0]
+    assert heard.properties["ContentType"] == "application/json"
+    assert heard.properties["PayloadFormatIndicator"] == 1
+    assert dict(heard.properties["UserProperty"]) == {
+        "specversion": "1.0",
+        "id": f"{heard.json['stream']}/1",
+        "source": f"/{BASE}/top",
+        "type": "inspection.result.v1",
+    }
+
+
+def test_cloudevents_can_be_left_out(open_outbox, broker, listener, publish):
+    outbox = open_outbox()
+    publish(broker, cloudevents=False)
+    append(outbox, 1)
+    listener.wait(lambda it: it.on("top/result"), "the result")
+    assert "UserProperty" not in listener.on("top/result")[0].properties
+
+
+def test_who_joins_late_reads_the_last_result_and_that_we_are_online(open_outbox, broker, listener, publish):
+    outbox = open_outbox()
+    publisher = publish(broker)
+    newest = append(outbox, 20)
+    assert publisher.wait_acknowledged(newest, 20)
+    publisher.publish_retained("health", b'{"device_health":"NORMAL"}')
+    listener.wait_for("health", b'{"device_health":"NORMAL"}')
+    listener.wait_for("top/last", outbox.record.payloads()[-1])
+    with closing(Listener(broker, name="late")) as late:
+        late.wait_for("availability", b"online")
+        late.wait_for("health", b'{"device_health":"NORMAL"}')
+        late.wait_for("top/last", outbox.record.payloads()[-1])
+        assert late.on("top/result") == []
+        assert late.on("availability")[0].properties == {"PayloadFormatIndicator": 1}
+        assert all(one.retained for one in late.on("health"))
+
+
+def test_only_changes_of_retained_topics_are_sent(broker, listener, publish):
+    publisher = publish(broker)
+    for payload in (b"1", b"1", b"1", b"2"):
+        publisher.publish_retained("model", payload)
+        listener.wait_for("model", payload)
+    publisher.publish_retained("done", b"")
+    publisher.publish_retained("done", b"x")
+    listener.wait_for("done", b"x")
+    assert [one.payload for one in listener.on("model")] == [b"1", b"2"]
+
+
+def test_a_stop_sends_what_is_there_and_says_offline(open_outbox, broker, listener, publish):
+    outbox = open_outbox()
+    append(outbox, 500)
+    publisher = publish(broker)
+    listener.wait_for("availability", b"online")
+    publisher.stop(20)
+    listener.wait_for("availability", b"offline")
+    assert listener.numbers() == list(range(1, 501))
+    topics = [one.topic for one in listener.heard]
+    assert topics[-1] == "availability", "nothing comes after the good-bye"
+
+
+def test_a_stop_without_a_broker_does_not_wait(open_outbox, folder):
+    outbox = open_outbox()
+    append(outbox, 10)
+    publisher = Publisher(folder, settings(SimpleNamespace(port=free_port())), "box1")
+    publisher.start()
+    until(lambda: "does not answer" in (publisher.state().problem or ""), "the problem to be noticed")
+    begin = time.monotonic()
+    publisher.stop(30)
+    assert time.monotonic() - begin < 3
+
+
+GATEWAY = """
+import sys
+from pathlib import Path
+from appliance.outbox.config import MqttConfig
+from appliance.outbox.publisher import Publisher
+publisher = Publisher(Path(sys.argv[1]), MqttConfig.model_validate_json(sys.argv[2]), "box1")
+publisher.start()
+print("started", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_gateway_that_is_killed_is_offline_for_everybody(folder, broker, listener):
+    child = subprocess.Popen(
+        [sys.executable, "-c", GATEWAY, str(folder), settings(broker).model_dump_json()],
+        stdin=subprocess.PIPE,
+    )
+    try:
+        listener.wait_for("availability", b"online")
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
+    listener.wait_for("availability", b"offline")
+
+
+def test_a_gateway_goes_on_where_the_one_before_ended(open_outbox, broker, listener, folder):
+    outbox = open_outbox()
+    first = Publisher(folder, settings(broker), "box1")
+    first.start()
+    assert first.wait_acknowledged(append(outbox, 200), 20)
+    first.stop(5)
+    second = Publisher(folder, settings(broker), "box1")
+    second.start()
+    assert second.wait_acknowledged(append(outbox, 100), 20)
+    second.stop(5)
+    listener.wait(lambda it: len(it.numbers()) == 300, "all results")
+    assert len(listener.on("top/result")) == 300, "nothing was sent twice"
+
+
+def test_without_a_broker_results_wait_and_then_all_arrive_in_order(open_outbox, tmp_path, publish):
+    broker = Broker(tmp_path / "late")
+    outbox = open_outbox()
+    publisher = publish(broker)
+    newest = append(outbox, 3000)
+    until(lambda: "does not answer there" in (publisher.state().problem or ""), "the sentence")
+    assert str(broker.port) in publisher.state().problem
+    assert not publisher.state().connected
+    broker.start()
+    with closing(Listener(broker)) as listener:
+        try:
+            assert publisher.wait_acknowledged(newest, 30)
+            assert publisher.state().problem is None
+            listener.wait(lambda it: len(it.on("top/result")) == 3000, "all results")
+            assert listener.numbers() == list(range(1, 3001))
+        finally:
+            publisher.stop(5)
+    broker.stop()
+
+
+def test_health_does_not_wait_for_the_end_of_a_backlog(open_outbox, tmp_path, publish):
+    broker = Broker(tmp_path / "quick").start()
+    outbox = open_outbox()
+    newest = append(outbox, 4000)
+    with closing(Listener(broker)) as listener:
+        publisher = publish(broker)
+        publisher.publish_retained("health", b"{}")
+        assert publisher.wait_acknowledged(newest, 30)
+        listener.wait(lambda it: len(it.on("top/result")) == 4000, "all results")
+        publisher.stop(1)
+    broker.stop()
+    topics = [one.topic for one in listener.heard]
+    assert topics.index("health") < 500
+    assert topics[0] == "availability"
+
+
+def test_after_a_restart_of_the_broker_retained_topics_are_there_again(open_outbox, tmp_path, publish):
+    broker = Broker(tmp_path / "forgetful", settings="allow_anonymous true\n").start()
+    outbox = open_outbox()
+    publisher = publish(broker)
+    publisher.publish_retained("health", b"{}")
+    assert publisher.wait_acknowledged(append(outbox, 5), 20)
+    broker.kill()
+    broker.start()
+    with closing(Listener(broker)) as late:
+        late.wait_for("availability", b"online")
+        late.wait_for("health", b"{}")
+        late.wait_for("top/last", outbox.record.payloads()[-1])
+        publisher.stop(2)
+    broker.stop()
+
+
+def test_what_a_crashed_broker_may_have_forgotten_is_sent_again(open_outbox, tmp_path, publish):
+    broker = Broker(tmp_path / "forgetful", settings="allow_anonymous true\n").start()
+    outbox = open_outbox()
+    publisher = publish(broker)
+    assert publisher.wait_acknowledged(append(outbox, 5), 20)
+    broker.kill()
+    broker.start()
+    with closing(Listener(broker)) as listener:
+        listener.wait(lambda it: len(it.numbers()) == 5, "the five results again")
+        assert [one.payload for one in listener.on("top/result")] == outbox.record.payloads()
+        publisher.stop(2)
+    broker.stop()
+
+
+def test_a_broker_that_freezes_is_left_and_found_again(open_outbox, broker, listener, publish, monkeypatch):
+    monkeypatch.setattr(delivery, "_STALLED_S", 1.0)
+    monkeypatch.setattr(link, "_ANSWER_S", 1.0)
+    outbox = open_outbox()
+    publisher = publish(broker)
+    assert publisher.wait_acknowledged(append(outbox, 20), 20)
+    broker.freeze()
+    newest = append(outbox, 200)
+    until(lambda: not publisher.state().connected, "the silence to be noticed")
+    assert publisher.state().problem is not None
+    broker.thaw()
+    assert publisher.wait_acknowledged(newest, 30)
+    listener.wait(lambda it: len(it.numbers()) == 220, "all results")
+    assert listener.numbers() == list(range(1, 221))
+
+
+def protected(tmp_path, rules, more=""):
+    """A broker that knows `box1` and `reader`, with these access rules."""
+    folder = tmp_path / "protected"
+    folder.mkdir()
+    tool = shutil.which("mosquitto_passwd")
+    if tool is None:
+        pytest.skip("mosquitto_passwd is not installed")
+    subprocess.run([tool, "-c", "-b", str(folder / "users"), "box1", "right"], check=True)
+    subprocess.run([tool, "-b", str(folder / "users"), "reader", "reader"], check=True)
+    (folder / "acl").write_text(rules)
+    for name in ("users", "acl"):
+        (folder / name).chmod(0o600)
+    return Broker(
+        folder,
+        settings=f"allow_anonymous false\npassword_file {folder}/users\nacl_file {folder}/acl\n" + DURABLE + more,
+    ).start()
+
+
+cuts_off = pytest.mark.parametrize("more", ["max_queued_messages 1000\n", ""], ids=["answers", "cuts off"])
+"""With max_queued_messages 0, Mosquitto 2.0 ends the connection after each message that it refuses."""
+
+READER = "user reader\ntopic read #\n"
+EVERYTHING = READER + f"user box1\ntopic write {BASE}/#\n"
+NO_RESULTS = READER + f"user box1\ntopic write {BASE}/availability\ntopic write {BASE}/top/last\n"
+
+
+@pytest.fixture
+def secret(tmp_path):
+    file = tmp_path / "password"
+    file.write_text("right\n")
+    return file
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_wrong_password_is_one_clear_sentence(tmp_path, publish, secret, protocol):
+    broker = protected(tmp_path, EVERYTHING)
+    secret.write_text("wrong\n")
+    publisher = publish(broker, username="box1", password_file=str(secret), protocol=protocol)
+    until(lambda: "refuses user 'box1'" in (publisher.state().problem or ""), "the sentence")
+    assert "check username and password_file" in publisher.state().problem
+    assert "wrong" not in publisher.state().problem
+    secret.write_text("right\n")
+    until(lambda: publisher.state().connected, "the right password to be tried")
+    assert publisher.state().problem is None
+    publisher.stop(1)
+    broker.stop()
+
+
+def test_a_password_that_cannot_be_read_is_one_clear_sentence(broker, publish, tmp_path):
+    publisher = publish(broker, username="box1", password_file=str(tmp_path / "nowhere"))
+    until(lambda: "nowhere" in (publisher.state().problem or ""), "the sentence")
+    publisher.stop(1)
+    publisher = publish(broker, username="box1", password_file="mqtt-password")
+    until(lambda: "LoadCredential=" in (publisher.state().problem or ""), "the sentence")
+
+
+def test_a_password_may_be_a_credential_of_systemd(tmp_path, publish, secret, monkeypatch):
+    broker = protected(tmp_path, EVERYTHING)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secret.parent))
+    publisher = publish(broker, username="box1", password_file=secret.name)
+    until(lambda: publisher.state().connected, "the connection")
+    publisher.stop(1)
+    broker.stop()
+
+
+@cuts_off
+def test_a_refused_result_is_not_sent_it_waits_until_it_is_allowed(tmp_path, open_outbox, publish, secret, more):
+    broker = protected(tmp_path, NO_RESULTS, more)
+    outbox = open_outbox()
+    publisher = publish(broker, username="box1", password_file=str(secret))
+    newest = append(outbox, 120)
+    until(lambda: f"refuses messages on {BASE}/top/result" in (publisher.state().problem or ""), "the sentence")
+    assert publisher.state().acknowledged == 0
+    assert outbox.depth().rows == 120
+    refused = publisher.state().refused_total
+    until(lambda: publisher.state().refused_total > refused, "it to be tried again")
+    assert publisher.state().refused_total <= refused + 2, "one at a time"
+    assert "our client id" not in publisher.state().problem, "being cut off is not being taken over"
+    (broker.folder / "acl").write_text(EVERYTHING)
+    broker.reload()
+    with closing(Listener(broker, user="reader")) as listener:
+        assert publisher.wait_acknowledged(newest, 30)
+        assert publisher.state().problem is None
+        listener.wait(lambda it: len(it.numbers()) == 120, "all results")
+        assert listener.numbers() == list(range(1, 121))
+    publisher.stop(1)
+    broker.stop()
+
+
+@cuts_off
+def test_a_refused_retained_topic_does_not_hold_up_results(tmp_path, open_outbox, publish, secret, more):
+    rules = f"user box1\ntopic write {BASE}/top/result\ntopic write {BASE}/availability\n"
+    broker = protected(tmp_path, READER + rules, more)
+    outbox = open_outbox()
+    publisher = publish(broker, username="box1", password_file=str(secret))
+    assert publisher.wait_acknowledged(append(outbox, 20), 20)
+    until(lambda: f"refuses messages on {BASE}/" in (publisher.state().problem or ""), "the sentence")
+    publisher.stop(1)
+    broker.stop()
+
+
+def test_mqtt_3_is_warned_of(broker, publish, caplog):
+    publish(broker, protocol="3.1.1")
+    assert "looks like a delivered one" in caplog.text
+
+
+def test_two_boxes_with_one_id_are_noticed(broker, publish, tmp_path, folder):
+    first = publish(broker)
+    until(lambda: first.state().connected, "the first")
+    other = tmp_path / "copy"
+    other.mkdir()
+    shutil.copy(folder / "client-id", other)
+    second = Publisher(other, settings(broker), "box1")
+    second.start()
+    for one in (first, second):
+        until(lambda one=one: "our client id box1-" in (one.state().problem or ""), "both to notice")
+        assert "delete the file client-id on one of them" in one.state().problem
+    until(lambda: first.state().connected or second.state().connected, "one to have its turn")
+    assert "our client id box1-" in first.state().problem
+    second.stop(1)
+
+
+def test_two_gateways_on_one_outbox_do_not_publish_twice(broker, publish):
+    first = publish(broker)
+    until(lambda: first.state().connected, "the first")
+    second = publish(broker)
+    until(lambda: "Another gateway publishes" in (second.state().problem or ""), "the second to notice")
+    first.stop(1)
+    until(lambda: second.state().connected, "the second to take over")
+
+
+def test_the_brokers_own_limit_of_messages_under_way_is_kept(tmp_path, open_outbox, publish):
+    broker = Broker(tmp_path / "narrow", settings="allow_anonymous true\nmax_inflight_messages 3\n" + DURABLE).start()
+    outbox = open_outbox()
+    newest = append(outbox, 300)
+    publisher = publish(broker)
+    assert publisher.wait_acknowledged(newest, 20)
+    assert publisher._delivery._window_max == 3
+    publisher.stop(1)
+    broker.stop()
+
+
+def test_a_result_too_long_for_the_broker_waits_and_is_said(tmp_path, open_outbox, publish):
+    broker = Broker(tmp_path / "tight", settings="allow_anonymous true\nmax_packet_size 2000\n" + DURABLE).start()
+    outbox = open_outbox()
+    newest = append(outbox, 3, pad="x" * 3000)
+    publisher = publish(broker)
+    until(lambda: "at most 2000 bytes" in (publisher.state().problem or ""), "the sentence")
+    assert publisher.state().acknowledged == 0
+    broker.stop()
+    config = broker.folder / "mosquitto.conf"
+    config.write_text(config.read_text().replace("max_packet_size 2000\n", ""))
+    broker.start()
+    assert publisher.wait_acknowledged(newest, 20)
+    publisher.stop(1)
+    broker.stop()
+
+
+@pytest.mark.parametrize("talk", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\x20\xff\xff\xff\xff\x7f", bytes(64)])
+def test_a_port_that_is_not_a_brokers_is_one_clear_sentence(publish, monkeypatch, talk):
+    monkeypatch.setattr(link, "_ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        publisher = publish(SimpleNamespace(port=server.getsockname()[1]))
+        with server.accept()[0] as client:
+            client.sendall(talk)
+            until(lambda: "was not reached yet" not in (publisher.state().problem or ""), "the sentence")
+        problem = publisher.state().problem
+        assert problem is not None
+        assert "MQTT broker 127.0.0.1:" in problem
+        publisher.stop(1)
+
+
+def test_a_name_that_nobody_knows_is_one_clear_sentence(folder):
+    config = MqttConfig(host="broker.invalid", base_topic=BASE)
+    publisher = Publisher(folder, config, "box1")
+    publisher.start()
+    until(lambda: "host" in (publisher.state().problem or ""), "the sentence", 40)
+    assert "broker.invalid:1883" in publisher.state().problem
+    publisher.stop(1)
+
+
+@pytest.fixture
+def certificates(tmp_path):
+    """A certificate authority, one that nobody trusts, and certificates for broker and box."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
+
+    for name in ("ca", "stranger"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt")  # fmt: skip
+    for name, alternative in (("broker", "IP:127.0.0.1"), ("elsewhere", "DNS:elsewhere"), ("box1", "DNS:box1")):
+        (folder / "extra").write_text(f"subjectAltName={alternative}\n")
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", "2", "-extfile", "extra", "-out", f"{name}.crt")  # fmt: skip
+    return folder
+
+
+class TlsBroker(Broker):
+    """Asks for the box's certificate, too."""
+
+    def __init__(self, folder, certificates, name="broker"):
+        super().__init__(
+            folder,
+            settings=f"allow_anonymous true\ncafile {certificates}/ca.crt\ncertfile {certificates}/{name}.crt\n"
+            f"keyfile {certificates}/{name}.key\nrequire_certificate true\n",
+        )
+
+
+def tls(certificates, ca="ca", box="box1"):
+    return {
+        "ca_file": certificates / f"{ca}.crt",
+        "certificate_file": certificates / f"{box}.crt",
+        "key_file": certificates / f"{box}.key",
+    }
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # paho leaves a failed handshake's socket
+def test_tls_holds_or_says_why_not(tmp_path, certificates, open_outbox, publish):
+    outbox = open_outbox()
+    newest = append(outbox, 20)
+    broker = TlsBroker(tmp_path / "tls", certificates).start()
+    for wrong, words in [
+        (tls(certificates, ca="stranger"), "a certificate that does not hold"),
+        (None, "MQTT broker"),
+        (tls(certificates) | {"key_file": certificates / "broker.key"}, "certificates for MQTT cannot be used"),
+        (tls(certificates) | {"ca_file": tmp_path / "nowhere"}, "certificates for MQTT cannot be used"),
+    ]:
+        publisher = publish(broker, tls=wrong)
+        until(lambda words=words, one=publisher: words in (one.state().problem or ""), words)
+        until(lambda one=publisher: "was not reached yet" not in (one.state().problem or ""), "the sentence")
+        assert not publisher.state().connected
+        publisher.stop(0)
+    publisher = publish(broker, tls=tls(certificates))
+    assert publisher.wait_acknowledged(newest, 20)
+    publisher.stop(1)
+    broker.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_certificate_for_another_host_is_refused(tmp_path, certificates, publish):
+    broker = TlsBroker(tmp_path / "tls", certificates, name="elsewhere").start()
+    publisher = publish(broker, tls=tls(certificates))
+    until(lambda: "does not hold" in (publisher.state().problem or ""), "the sentence")
+    publisher.stop(0)
+    broker.stop()
+
+
+@pytest.mark.parametrize("topic", ["", "+", "#", "a b", "a/b/c/d", "/health", "health/", "$SYS"])
+def test_a_retained_topic_that_cannot_be_one_is_a_bug(broker, publish, topic):
+    with pytest.raises(RuntimeError):
+        publish(broker).publish_retained(topic, b"")
+
+
+def test_a_retained_message_that_is_too_long_is_a_bug(broker, publish):
+    with pytest.raises(RuntimeError):
+        publish(broker).publish_retained("health", bytes(RETAINED_MAX_BYTES + 1))
+
+
+def test_the_lines_process_never_meets_paho():
+    program = "import sys, appliance.outbox.store; print(sorted({'paho', 'pydantic', 'ssl'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout.replace("'", '"')) == []
+
+
+def test_nothing_is_left_open_after_a_stop(broker, folder):
+    def sockets():
+        links = (read_link(descriptor) for descriptor in Path("/proc/self/fd").iterdir())
+        return {link for link in links if link.startswith("socket")}
+
+    before, threads = sockets(), threading.active_count()
+    publisher = Publisher(folder, settings(broker), "box1")
+    publisher.start()
+    until(lambda: publisher.state().connected, "the connection")
+    publisher.stop(1)
+    assert sockets() == before
+    assert threading.active_count() == threads
+
+
+def read_link(descriptor):
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
