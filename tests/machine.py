@@ -59,6 +59,7 @@ rm -rf var/log/journal && mkdir -p var/log/journal
 exec unshare --pid --fork --kill-child --uts --ipc --cgroup sh -c '
   mount -t cgroup2 cgroup2 sys/fs/cgroup
   mount -t proc proc proc
+  mount --make-rshared . # outside a container systemd does it itself; credentials are mounted by this way
   exec chroot . env -i container=sandbox PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     /lib/systemd/systemd --system --unit=basic.target --log-target=journal'
 """

@@ -69,8 +69,10 @@ class Box:
         self.machine = box
         self._broker_port = broker_port
 
-    def configure(self, *, deadline_ms: int = 90, mqtt: str = "") -> None:
-        text = CONFIG.format(model=DEMO_MODEL, port=self._broker_port, base=BASE, deadline_ms=deadline_ms, mqtt=mqtt)
+    def configure(self, *, deadline_ms: int = 90, broker_port: int | None = None, mqtt: str = "") -> None:
+        text = CONFIG.format(
+            model=DEMO_MODEL, port=broker_port or self._broker_port, base=BASE, deadline_ms=deadline_ms, mqtt=mqtt
+        )
         self.machine.path("/etc/appliance/appliance.toml").write_text(text)
 
     def start(self) -> None:

@@ -5,18 +5,26 @@ A virtual camera takes a part every 100 ms; the broker and the subscriber are ou
 
 import os
 import re
+import shutil
 import signal
+import subprocess
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from running import until
+import pytest
+from machine import CHECKOUT
+from running import Mosquitto, Subscriber, until
+
+UNIT = "appliance.service"
+RESTART_S = 60.0
+"""From death to the next result: the watchdog's six seconds, then starting, on a machine that is busy."""
 
 
 def more_results(subscriber, count: int) -> list[dict]:
     """All results so far, once `count` have come from now on."""
     enough = len(subscriber.results) + count
-    until(lambda: len(subscriber.results) >= enough, f"{count} more results")
+    until(lambda: len(subscriber.results) >= enough, f"{count} more results", RESTART_S)
     return list(subscriber.results)
 
 
@@ -93,7 +101,7 @@ def test_a_hung_line_is_killed_and_started_anew_and_nothing_is_lost(box, subscri
     more_results(subscriber, 10)
     hung = box.main_pid
     box.kill("STOP")
-    until(lambda: box.restarts == 1 and box.is_active, "the watchdog to restart the service")
+    until(lambda: box.restarts == 1 and box.is_active, "the watchdog to restart the service", RESTART_S)
     assert box.main_pid != hung
     assert box.said("Watchdog timeout")
     assert_nothing_lost(more_results(subscriber, 10))
@@ -104,7 +112,9 @@ def test_after_kill_9_it_is_back_and_nothing_recorded_is_lost(box, subscriber):
     for death in range(1, 4):
         more_results(subscriber, 10)
         box.kill("KILL")
-        until(lambda deaths=death: box.restarts == deaths and box.is_active, "systemd to restart the service")
+        until(
+            lambda deaths=death: box.restarts == deaths and box.is_active, "systemd to restart the service", RESTART_S
+        )
     assert_nothing_lost(more_results(subscriber, 10))
 
 
@@ -144,6 +154,48 @@ def test_reload_changes_the_settings_and_keeps_the_process(box, subscriber):
     until(lambda: subscriber.results[-1]["deadline_ms"] == 80, "a result with the new deadline")
     assert (box.main_pid, box.restarts, box.is_active) == (line, 0, True)
     assert_nothing_lost(subscriber.results)
+
+
+def test_an_update_stops_the_line_delivers_and_starts_it_again(box, subscriber):
+    box.start()
+    more_results(subscriber, 5)
+    old = box.main_pid
+    said = box.machine.run(str(CHECKOUT / "deploy" / "install"), timeout_s=120).stdout
+    assert "parts that come meanwhile are not inspected" in said
+    assert box.is_active
+    assert box.main_pid != old
+    assert_nothing_lost(more_results(subscriber, 5))
+
+
+@pytest.fixture
+def guarded_broker(tmp_path):
+    """Lets anybody read, and only `box`, with its password, write."""
+    (tmp_path / "acl").write_text("topic read #\nuser box\ntopic readwrite test/#\n")
+    (tmp_path / "passwords").write_text("")
+    subprocess.run(["mosquitto_passwd", "-b", tmp_path / "passwords", "box", "ge heim"], check=True, timeout=10)
+    started = Mosquitto(
+        tmp_path / "guarded", extra=f"acl_file {tmp_path}/acl\npassword_file {tmp_path}/passwords\n"
+    ).start()
+    yield started
+    started.stop()
+
+
+def test_the_brokers_password_comes_from_a_file_that_only_root_can_read(box, guarded_broker):
+    secret = box.machine.path("/etc/appliance/mqtt-password")
+    secret.write_text("ge heim\n")
+    secret.chmod(0o600)
+    drop_in = box.machine.path(f"/etc/systemd/system/{UNIT}.d/mqtt-password.conf")
+    shutil.copy(CHECKOUT / "systemd" / "drop-ins" / "mqtt-password.conf", drop_in)
+    box.machine.systemctl("daemon-reload")
+    try:
+        box.configure(broker_port=guarded_broker.port, mqtt='username = "box"\npassword_file = "mqtt-password"')
+        listening = Subscriber(guarded_broker.port)
+        box.start()
+        more_results(listening, 5)
+        listening.close()
+    finally:
+        drop_in.unlink()
+        box.machine.systemctl("daemon-reload")
 
 
 def test_a_bad_file_at_reload_is_said_and_the_line_goes_on(box, subscriber):
