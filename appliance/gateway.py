@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.5
 _HTTP_RETRY_S: Final = 10.0
+_GATEWAY_NICE: Final = 5
 
 
 class Gateway:
@@ -173,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Ctrl-C reaches the whole terminal: the line hears it, and tells us when everything is on disk.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.nice(5)  # telling others can wait for the verdict
+    os.setpriority(os.PRIO_PROCESS, 0, _GATEWAY_NICE)  # telling others can wait for the verdict
     config = load_config(options.config)
     log.setup(logging.getLevelName(config.station.log_level.upper()))
     return Gateway(config, Link.inherited(options.link)).run()

@@ -190,4 +190,9 @@ def _version_policy(model: ModelConfig) -> VersionPolicy:
 
 def _polite_executor(what: str) -> Executor:
     """Loading and warming up take what the line leaves over."""
-    return ThreadExecutor(f"model-{what}", at_start=lambda: os.nice(19))
+    return ThreadExecutor(f"model-{what}", at_start=_stand_back)
+
+
+def _stand_back() -> None:
+    """The calling thread, and those it starts, run when nobody else wants to."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.app import App
+from appliance.app import App, _take_priority
 from appliance.config import load_config
 from appliance.demo.broker import Broker
 from appliance.inspection import Plan
@@ -116,6 +116,7 @@ def run_bare(config_file: Path, calls: int, period_s: float) -> dict:
     from camera import make_camera
 
     cv2.setNumThreads(1)
+    _take_priority()  # as the line has it
     config = load_config(config_file)
     _, _, loader = newest_loader(config, "bench", config.station.state_folder / "prepared")
     model = loader.load(ServableId("bench", 1))

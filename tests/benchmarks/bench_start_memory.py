@@ -61,9 +61,8 @@ def starts(line: Appliance, subscriber: Subscriber, count: int) -> None:
         until(lambda first=first: any(r["model"] for r in subscriber.results[first:]), "a verdict", 180)
         took.append(time.monotonic() - begun)
         line.stop()
-    print(
-        f"start to first verdict: {took[0]:.2f} s with preparing; then {', '.join(f'{s:.2f}' for s in took[1:])} s (≤ 6)"
-    )
+    again = ", ".join(f"{seconds:.2f}" for seconds in took[1:])
+    print(f"start to first verdict: {took[0]:.2f} s with preparing; then {again} s (≤ 6)")
 
 
 def memory(line: Appliance, subscriber: Subscriber, base: Path, options: argparse.Namespace) -> None:
