@@ -14,16 +14,23 @@ import sysconfig
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
+WITH_PRIVATE_MOUNTS = (
+    *("unshare", "--mount", "--propagation", "unchanged", "sh", "-c"),
+    # In a chroot `/` is no mount and cannot be made private; nothing leaks where nothing is shared.
+    '{ mount --make-rprivate / 2>/dev/null || ! grep -q " shared:" /proc/self/mountinfo; } && exec "$@"',
+    "_",
+)
+"""In front of a command: what it mounts is seen by nobody else and goes with it."""
+
 BOOT = r"""
 set -eu
 work=$1 name=$2; shift 2
-mount --make-rprivate /
 mount -t tmpfs -o mode=755 tmpfs "$work"
 mkdir "$work/upper" "$work/overlay" "$work/root" "$work/groups"
 
@@ -91,7 +98,7 @@ class Machine:
         shown = [str(CHECKOUT), *({sys.base_prefix} - {"/usr"})]
         with (work / "boot.log").open("wb") as log:
             process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "bash", "-c", BOOT, "_", work, name, *shown],
+                ["setpriv", "--pdeathsig", "KILL", *WITH_PRIVATE_MOUNTS, "sh", "-c", BOOT, "_", work, name, *shown],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -179,7 +186,7 @@ def machine() -> Iterator[Machine]:
 
 
 def _remove_group(name: str) -> None:
-    remove = 'mount --make-rprivate / && mount -t cgroup2 cgroup2 "$1" && find "$1/$2" -depth -type d -exec rmdir {} +'
+    remove = 'mount -t cgroup2 cgroup2 "$1" && find "$1/$2" -depth -type d -exec rmdir {} +'
     with tempfile.TemporaryDirectory() as empty:
-        command: Sequence[str] = ["unshare", "--mount", "sh", "-c", remove, "_", empty, name]
+        command = [*WITH_PRIVATE_MOUNTS, "sh", "-c", remove, "_", empty, name]
         subprocess.run(command, capture_output=True, timeout=30, check=False)

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from machine import CHECKOUT
+from machine import CHECKOUT, WITH_PRIVATE_MOUNTS
 
 NOBODY = 65534
 OFFLINE = {"PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
@@ -145,7 +145,7 @@ def test_without_room_nothing_is_begun(clone):
     small_disk = 'mount -t tmpfs -o size=100M tmpfs "$1" && cp -r "$2"/. "$1" && shift 2 && exec "$@"'
     disk = clone.with_name("disk")
     disk.mkdir()
-    done = deploy(disk, "demo", before=("unshare", "--mount", "sh", "-c", small_disk, "_", str(disk), str(clone)))
+    done = deploy(disk, "demo", before=(*WITH_PRIVATE_MOUNTS, "sh", "-c", small_disk, "_", str(disk), str(clone)))
     assert done.returncode == 1
     assert done.stderr == (
         f"deploy/demo: 99 MB are free in {disk} and 4 GB are needed: free some and start this again.\n"
