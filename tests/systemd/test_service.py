@@ -76,13 +76,14 @@ import logging
 from appliance import log
 log.setup()
 with log.fields(CAMERA="side"):
-    logging.warning("overlapped trigger", extra={"TRIGGER_ID": 7})
-logging.error("disk full")
+    logging.getLogger("fields").warning("overlapped trigger", extra={"TRIGGER_ID": 7})
+logging.getLogger("fields").error("disk full")
 """
-    installed.run("systemd-run", "--wait", "--unit=fields", "/opt/appliance/.venv/bin/python", "-c", program)
-    (found,) = installed.journal("--unit=fields", "CAMERA=side", "TRIGGER_ID=7")
+    installed.run("systemd-run", "--wait", "/opt/appliance/.venv/bin/python", "-c", program)
+    (found,) = installed.journal("LOGGER=fields", "CAMERA=side", "TRIGGER_ID=7")
     assert (found["MESSAGE"], found["PRIORITY"]) == ("overlapped trigger", "4")
-    assert [entry["MESSAGE"] for entry in installed.journal("--unit=fields", "PRIORITY=3")] == ["disk full"]
+    (found,) = installed.journal("LOGGER=fields", "PRIORITY=3")
+    assert (found["MESSAGE"], found["SYSLOG_IDENTIFIER"]) == ("disk full", "appliance")
 
 
 def test_the_broker_may_be_away_when_the_line_starts(box, broker, subscriber):
