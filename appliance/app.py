@@ -162,7 +162,7 @@ class App:
 
     # Lines -------------------------------------------------------------------------------------------------------
 
-    def _line(self, name: str, line: LineConfig) -> CameraLine:
+    def _line(self, name: str, line: LineConfig, before: CameraLine | None = None) -> CameraLine:
         recipe = self._config.recipes[line.recipe]
         reporter = Reporter(
             self._config.station.name, name, line.recipe, self._config.config_id(name), recipe.deadline_ms
@@ -183,6 +183,7 @@ class App:
             record=partial(self._record, name),
             accepting=self._outbox.accepting,
             changed=self._changed,
+            before=before,
         )
 
     def _borrow(self, model: str) -> AbstractContextManager[Any]:
@@ -271,11 +272,12 @@ class App:
         self._config = config
         self._models.update(config)
         after = {name: config.config_id(name) for name in config.cameras}
-        for name in [name for name in before if after.get(name) != before[name]]:
+        stopped = {name: self._lines[name] for name in before if after.get(name) != before[name]}
+        for name in stopped:
             self._stop_line(name)
             self._lines.pop(name)
         for name in [name for name in after if after[name] != before.get(name)]:
-            self._start_line(name, self._line(name, config.cameras[name]))
+            self._start_line(name, self._line(name, config.cameras[name], stopped.get(name)))
             self._lines[name].go()
 
     # Status ------------------------------------------------------------------------------------------------------

@@ -252,6 +252,8 @@ def test_a_reload_takes_new_limits_without_losing_a_part(appliance, subscriber):
     assert sum(result["verdict"] == "pass" for result in after) < len(after) / 2
     assert line.stop() == 0
     assert sequences(subscriber.results) == sorted(set(sequences(subscriber.results)))
+    triggers = [result["trigger_id"] for result in subscriber.results]
+    assert triggers == list(range(len(triggers)))
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT VERIFIED: mounting a small disk needs root")

@@ -2,9 +2,9 @@
 
 import threading
 import time
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from appliance.inspection.result import Result
 
@@ -28,65 +28,80 @@ class Part:
     """When its frame was handed to the station."""
     begun_ns: int | None = None
     """When the station took it up."""
-    settled: bool = field(default=False)
-    """Its result was given. Guarded by the ledger's lock."""
+    is_settled: bool = False
+    """It has its result, or is none after all. Guarded by the ledger's lock, as is `result`."""
+    result: Result | None = None
 
 
 class Ledger:
-    """Parts that were triggered and have no result yet.
+    """Parts that were triggered and have no result yet, or wait for an earlier one's.
 
-    Threads: all methods from any thread. The lock is held for a few microseconds; `settled` is called outside
-    of it, by the thread that settled.
+    Results are released in the order of the triggers: a part that is settled early (an overlapped trigger) waits
+    until those before it are, which is by their deadline at the latest. So a reader that counts never mistakes one
+    part's result for another's.
+
+    Threads: all methods from any thread. The lock is held for microseconds, and while `release` runs, so that two
+    threads cannot release out of order.
     """
 
-    def __init__(self, deadline_s: float, margin_s: float, settled: Callable[[Part, Result], None]) -> None:
-        """`margin_s`: how long before its deadline a part without a verdict is given up."""
+    def __init__(
+        self, deadline_s: float, margin_s: float, release: Callable[[Result], None], *, first_id: int = 0
+    ) -> None:
+        """`margin_s`: how long before its deadline a part without a verdict is given up; `first_id`: to count from.
+
+        `release` takes each result, in order; it must be quick and never wait.
+        """
         self._deadline_ns = round(deadline_s * 1e9)
         self._margin_ns = round(margin_s * 1e9)
-        self._settled = settled
+        self._release = release
         self._lock = threading.Lock()
-        self._open: OrderedDict[int, Part] = OrderedDict()  # guarded by _lock; by trigger, oldest first
-        self._next_id = 0  # guarded by _lock
+        self._open: deque[Part] = deque()  # guarded by _lock; the oldest first, which is never settled
+        self._next_id = first_id  # guarded by _lock
 
-    def open(self, triggered_ns: int, first_id: int | None = None) -> Part:
+    def open(self, triggered_ns: int) -> Part:
         """Note a trigger that was given at `triggered_ns`. From now on its part will get a result."""
         utc_ns = time.time_ns() - (time.monotonic_ns() - triggered_ns)
+        deadline_ns = triggered_ns + self._deadline_ns
         with self._lock:
-            if first_id is not None:
-                self._next_id = max(self._next_id, first_id)
-            deadline_ns = triggered_ns + self._deadline_ns
             part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, deadline_ns - self._margin_ns)
             self._next_id += 1
-            self._open[part.trigger_id] = part
+            self._open.append(part)
         return part
 
     def settle(self, part: Part, result: Result) -> bool:
         """Give the part its result. False, and nothing happens, where it already has one."""
-        with self._lock:
-            if part.settled:
-                return False
-            part.settled = True
-            del self._open[part.trigger_id]
-        self._settled(part, result)
-        return True
+        return self._settle(part, result)
 
     def withdraw(self, part: Part) -> None:
         """There was no part after all (the stored pictures had ended). Only for simulated lines."""
+        self._settle(part, None)
+
+    def _settle(self, part: Part, result: Result | None) -> bool:
         with self._lock:
-            if not part.settled:
-                part.settled = True
-                del self._open[part.trigger_id]
+            if part.is_settled:
+                return False
+            part.is_settled = True
+            part.result = result
+            while self._open and self._open[0].is_settled:
+                released = self._open.popleft().result
+                if released is not None:
+                    self._release(released)
+        return True
 
     def expired(self, now_ns: int) -> list[Part]:
         """The parts that must be given up now, oldest first. They stay open until they are settled."""
         with self._lock:
-            return [part for part in self._open.values() if part.give_up_ns <= now_ns]
+            return [part for part in self._open if part.give_up_ns <= now_ns and not part.is_settled]
 
     def next_expiry_ns(self) -> int | None:
         """When the oldest open part has to be given up; None without one."""
         with self._lock:
-            oldest = next(iter(self._open.values()), None)
-        return None if oldest is None else oldest.give_up_ns
+            return self._open[0].give_up_ns if self._open else None
+
+    @property
+    def next_id(self) -> int:
+        """The number of the next trigger."""
+        return self._next_id
 
     def open_parts(self) -> int:
         """How many triggers wait for their result."""

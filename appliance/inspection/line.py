@@ -63,9 +63,13 @@ class CameraLine:
         record: Callable[[Result], None],
         accepting: Callable[[], bool],
         changed: Callable[[], None],
+        before: "CameraLine | None" = None,
     ) -> None:
-        """`record` keeps a result (never blocks); `accepting`: results can be kept; `changed`: health may differ."""
-        self.tally = Tally()
+        """`record` keeps a result (never blocks); `accepting`: results can be kept; `changed`: health may differ.
+
+        `before`: the line that this one takes the place of; numbers and counters go on from it.
+        """
+        self.tally: Tally = Tally() if before is None else before.tally
         self.reporter = reporter
         self._settings = settings
         self._record = record
@@ -74,7 +78,12 @@ class CameraLine:
         self._waiting: queue.SimpleQueue[tuple[Part, Frame] | None] = queue.SimpleQueue()
         self._go = threading.Event()
         self._stop = threading.Event()
-        self.ledger = Ledger(recipe.deadline_ms / 1e3, settings.deadline_margin_s, self._settled)
+        self.ledger: Ledger = Ledger(
+            recipe.deadline_ms / 1e3,
+            settings.deadline_margin_s,
+            self._released,
+            first_id=0 if before is None else before.ledger.next_id,
+        )
         self.acquisition = Acquisition(
             camera,
             self.ledger,
@@ -208,6 +217,6 @@ class CameraLine:
                 )
                 self.ledger.settle(part, late)
 
-    def _settled(self, _part: Part, result: Result) -> None:
+    def _released(self, result: Result) -> None:
         self.tally.count(result)
         self._record(result)
