@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from appliance.runtimes.errors import NotASavedModel
-from appliance.runtimes.memory import content_of
 from appliance.runtimes.model import Signature, TensorSpec
 from appliance.runtimes.tensorflow.dtypes import numpy_name
 from appliance.runtimes.wire import BYTES, VARINT, WireError, fields, signed
@@ -43,7 +42,7 @@ def describe(folder: Path, tags: tuple[str, ...] = SERVE_TAGS) -> Description:
     if not file.is_file():
         raise NotASavedModel(f"{folder} is not a SavedModel: it has no {_GRAPH}; export the model again")
     try:
-        graphs = _saved_model(content_of(file).data)
+        graphs = _saved_model(memoryview(file.read_bytes()))
     except (WireError, UnicodeDecodeError) as error:
         raise NotASavedModel(f"{file} is damaged ({error}); copy or export the model again") from error
     for graph in graphs:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.runtimes.errors import LoadError
+from appliance.runtimes.library import open_library
 
 _LIBRARY = "libLiteRt.so"
 _PACKAGE = "ai-edge-litert"
@@ -123,7 +124,7 @@ class LiteRt:
 
     def __init__(self, library: Path) -> None:
         """Raises: LoadError where a function is missing, OSError where the library cannot be loaded."""
-        for table, loaded in ((_QUICK, ctypes.PyDLL(str(library))), (_SLOW, ctypes.CDLL(str(library)))):
+        for table, loaded in zip((_QUICK, _SLOW), open_library(library), strict=True):
             for name, arguments in table.items():
                 if not hasattr(loaded, f"LiteRt{name}"):
                     raise LoadError(f"{library} lacks LiteRt{name}; install another version of {_PACKAGE}")

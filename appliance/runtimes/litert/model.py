@@ -12,7 +12,7 @@ from appliance.runtimes.errors import LoadError, LoadRefused, PredictError
 from appliance.runtimes.litert.capi import OUT_OF_MEMORY, LiteRt, StatusError, litert
 from appliance.runtimes.litert.interpreter import Call, Interpreter
 from appliance.runtimes.litert.signatures import Slot, slots_of
-from appliance.runtimes.memory import content_of
+from appliance.runtimes.memory import FileContent
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Array, Signature, signature_of
 
 COPIES_SHARED_MAX = 2
@@ -48,13 +48,13 @@ class LiteRtModel:
         self._shared = 0  # copies that belong to predict(), free or in use; guarded by _returned
         self._waiting = 0  # guarded by _returned
         self._model = 0
-        self._content: Array | None = None
+        self._content: FileContent | None = None
         self._litert = litert()
         with _in_our_words(str(file)):
-            self._content = content_of(file)  # LiteRT reads it where it lies, as long as the model lives
-            place = self._content.ctypes.data, self._content.nbytes
-            self._model = self._litert.made("CreateModelFromBuffer", self._litert.environment, *place)
+            self._content = FileContent(file)  # LiteRT reads it where it lies, as long as the model lives
+            place = self._content.address, self._content.size
             try:
+                self._model = self._litert.made("CreateModelFromBuffer", self._litert.environment, *place)
                 self._slots = slots_of(self._litert, self._model, self.signatures, same_as)
                 self._free.append(self._copy())
                 self._shared = 1
@@ -105,7 +105,8 @@ class LiteRtModel:
         if self._model:
             self._litert.DestroyModel(self._model)
             self._model = 0
-        self._content = None
+        if self._content is not None:
+            self._content.close()
 
     def _give_back(self, copy: "_Copy") -> None:
         self._free.append(copy)

@@ -8,11 +8,13 @@ it back where other threads are busy.
 import ctypes
 import importlib.util
 import os
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from appliance.runtimes.errors import LoadError
+from appliance.runtimes.library import open_library
 
 _FRAMEWORK, _CC = "libtensorflow_framework.so.2", "libtensorflow_cc.so.2"
 
@@ -86,8 +88,8 @@ class TensorFlow:
         """Raises: LoadError where the libraries are missing, or lack a function that is needed."""
         # Read by the library while it loads: what it says at INFO level is for its own developers.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-        quick = [ctypes.PyDLL(str(folder / name)) for name in (_FRAMEWORK, _CC)]
-        slow = [ctypes.CDLL(str(folder / name)) for name in (_FRAMEWORK, _CC)]
+        opened = [open_library(folder / name) for name in (_FRAMEWORK, _CC)]
+        quick, slow = zip(*opened, strict=True)
         for table, libraries in ((_QUICK, quick), (_SLOW, slow)):
             for name, (result, arguments) in table.items():
                 function = _find(name, libraries)
@@ -107,7 +109,7 @@ class TensorFlow:
         return version.decode()
 
 
-def _find(name: str, libraries: list[Any]) -> Any:
+def _find(name: str, libraries: Sequence[Any]) -> Any:
     for library in libraries:
         if hasattr(library, name):
             return library[name]  # by key: a function object of our own, with our own declaration

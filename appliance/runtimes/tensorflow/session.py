@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from appliance.runtimes.errors import LoadError
-from appliance.runtimes.memory import content_of
+from appliance.runtimes.memory import FileContent
 from appliance.runtimes.tensorflow.capi import OK, Buffer, Output, TensorFlow, tensorflow
 
 _GRAPH_BYTES_MAX = 2**31 - 1
@@ -79,12 +79,13 @@ def open_graph(file: Path, config: bytes) -> Session:
     with ExitStack() as stack:
         options, status = _options(tf, config, stack), stack.enter_context(status_of(tf))
         how = stack.enter_context(_freed(tf.TF_NewImportGraphDefOptions(), tf.TF_DeleteImportGraphDefOptions))
-        content = content_of(file)
-        definition = Buffer(content.ctypes.data, content.nbytes, None)
+        content = FileContent(file)
+        stack.callback(content.close)
+        definition = Buffer(content.address, content.size, None)
         graph = tf.TF_NewGraph()
         session = 0
         tf.TF_GraphImportGraphDef(graph, ctypes.byref(definition), how, status)
-        del definition, content
+        content.close()  # before the first run, which needs the room
         if tf.TF_GetCode(status) == OK:
             session = tf.TF_NewSession(graph, options, status) or 0
         if not session:
