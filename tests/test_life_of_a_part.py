@@ -148,6 +148,20 @@ def test_a_picture_that_cannot_be_trusted_never_passes_a_part(appliance, subscri
     assert all(result["detail"] for result in hit)
 
 
+def test_a_camera_that_is_triggered_itself_gives_a_result_for_every_exposure_also_the_lost_ones(appliance, subscriber):
+    camera = (
+        'driver = "virtual"\nwidth_px = 480\nheight_px = 300\ntrigger = "timed"\ntakt_s = 0.1\n'
+        "misbehave = { lost = { at_exposures = [60, 61, 80] } }"
+    )
+    line = appliance(camera=camera, line='trigger = "camera"').start()
+    until(lambda: len(subscriber.results) > 100, "the results")
+    assert line.stop() == 0
+    missing = [result["trigger_id"] for result in subscriber.results if result["reason"] == "FRAME_MISSING"]
+    assert missing == [60, 61, 80]
+    triggers = [result["trigger_id"] for result in subscriber.results]
+    assert triggers == list(range(len(triggers)))
+
+
 def test_triggers_too_close_for_the_camera_are_failed_and_not_forgotten(appliance, subscriber):
     camera = 'driver = "virtual"\nwidth_px = 480\nheight_px = 300\nlatency_s = 0.07'
     line = appliance(camera=camera, line="takt_ms = 40", recipe="deadline_ms = 200").start("--parts", "60")

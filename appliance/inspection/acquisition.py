@@ -195,7 +195,10 @@ class Acquisition:
             frame = self._camera.read(left_s)
             if frame.trigger_sequence is None or frame.exposed_ns >= part.triggered_ns:
                 return frame
-            logger.warning("A picture came after its part's deadline and was dropped: %s", frame.source)
+            logger.warning(
+                "A picture came after its part's deadline and was dropped.",
+                extra={"CAMERA": self._reporter.camera, "TRIGGER_ID": part.trigger_id},
+            )
 
     def _resynchronise(self) -> None:
         """After a picture that did not come in time, drop what is still under way: it is of a part that is gone."""
@@ -236,8 +239,9 @@ class Acquisition:
         if state == self._state:
             return
         self._state = state
+        fields = {"CAMERA": self._reporter.camera}
         if state.state == "online":
-            logger.info("Camera %s is online.", self._reporter.camera)
+            logger.info("Camera %s is online.", self._reporter.camera, extra=fields)
         else:
-            logger.warning("Camera %s is %s: %s", self._reporter.camera, state.state, state.detail)
+            logger.warning("Camera %s is %s: %s", self._reporter.camera, state.state, state.detail, extra=fields)
         self._changed()

@@ -75,7 +75,10 @@ class Station:
         except ApplianceError as error:
             return undefined(part, Reason.MODEL_FAILED, str(error), frame)
         except Exception as error:  # the boundary of one part: the next one must still be judged
-            logger.exception("Part %d could not be judged: a defect of the program.", part.trigger_id)
+            logger.exception(
+                "A part could not be judged: a defect of the program.",
+                extra={"CAMERA": self._reporter.camera, "TRIGGER_ID": part.trigger_id},
+            )
             return undefined(part, Reason.MODEL_FAILED, f"The inspection itself failed: {error!r}.", frame)
 
     def self_test(self) -> bool:
