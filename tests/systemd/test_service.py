@@ -79,7 +79,12 @@ with log.fields(CAMERA="side"):
     logging.getLogger("fields").warning("overlapped trigger", extra={"TRIGGER_ID": 7})
 logging.getLogger("fields").error("disk full")
 """
-    installed.run("systemd-run", "--wait", "/opt/appliance/.venv/bin/python", "-c", program)
+    installed.path("/run/fields.py").write_text(program)
+    installed.path("/run/systemd/system/fields.service").write_text(
+        "[Service]\nType=oneshot\nExecStart=/opt/appliance/.venv/bin/python /run/fields.py\n"
+    )
+    installed.systemctl("daemon-reload")
+    installed.systemctl("start", "fields")
     (found,) = installed.journal("LOGGER=fields", "CAMERA=side", "TRIGGER_ID=7")
     assert (found["MESSAGE"], found["PRIORITY"]) == ("overlapped trigger", "4")
     (found,) = installed.journal("LOGGER=fields", "PRIORITY=3")
