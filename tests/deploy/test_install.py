@@ -38,6 +38,8 @@ def test_an_installation_is_complete_repeatable_and_leaves_nothing_but_data(fres
     assert "/opt/appliance/.venv/bin/appliance" in said
     assert CONFIG in said
 
+    assert fresh.run("appliance", "--version").stdout.startswith("appliance ")
+    assert owner(fresh, "/var/lib/appliance") == "drwxr-x--- appliance appliance"
     assert owner(fresh, "/etc/appliance") == "drwxr-x--- root appliance"
     assert owner(fresh, CONFIG) == "-rw-r----- root appliance"
     assert fresh.path(UNIT).read_text() == (CHECKOUT / "systemd" / "appliance.service").read_text()
@@ -51,6 +53,7 @@ def test_an_installation_is_complete_repeatable_and_leaves_nothing_but_data(fres
 
     fresh.run(INSTALL, "--uninstall")
     assert not fresh.path("/opt/appliance").exists()
+    assert fresh.run("appliance", "--version", check=False).returncode == 127
     assert fresh.path(CONFIG).exists()
     assert fresh.show("appliance.service", "LoadState") == "not-found"
     again = fresh.run(INSTALL, "--uninstall", check=False)

@@ -40,7 +40,7 @@ def clone(tmp_path) -> Path:
     """A fresh clone that everybody may enter."""
     folder = tmp_path / "clone"
     (folder / "deploy").mkdir(parents=True)
-    for name in ("demo", "test", "install", "setup", "constraints.txt"):
+    for name in ("demo", "test", "check", "install", "setup", "constraints.txt"):
         shutil.copy(CHECKOUT / "deploy" / name, folder / "deploy")
     shutil.copy(CHECKOUT / "pyproject.toml", folder)
     for parent in (folder, *folder.parents[:3]):
@@ -57,11 +57,15 @@ def fill(clone: Path, purpose: str) -> None:
     """Make an environment that looks filled, with an `appliance` that prints its arguments."""
     python = shutil.which("python3", path="/usr/bin") or sys.executable  # the system's may be used by everybody
     subprocess.run([python, "-m", "venv", "--without-pip", clone / ".venv"], check=True, timeout=60)
-    program = clone / ".venv" / "bin" / "appliance"
-    program.write_text('#!/bin/sh\necho "$@"\n')
-    program.chmod(0o755)
+    put_program(clone, "appliance", 'echo "$@"')
     fingerprint = f'. {clone}/deploy/setup; fingerprint "$1" >"$1/filled-for-{purpose}"'
     subprocess.run(["bash", "-c", fingerprint, "_", clone / ".venv"], check=True, timeout=60)
+
+
+def put_program(clone: Path, name: str, body: str) -> None:
+    program = clone / ".venv" / "bin" / name
+    program.write_text(f"#!/bin/sh\n{body}\n")
+    program.chmod(0o755)
 
 
 @pytest.mark.parametrize("command", ["demo", "install"])
@@ -171,3 +175,30 @@ def test_who_may_not_install_needs_nothing_where_all_is_there(clone, as_nobody):
     fill(clone, "demo")
     done = deploy(clone, "demo", "--parts", "3", before=as_nobody)
     assert (done.returncode, done.stdout) == (0, "demo --parts 3\n")
+
+
+@pytest.mark.parametrize(("checked", "tested", "code"), [(0, 0, 0), (1, 0, 1), (0, 2, 2), (1, 5, 5)])
+def test_tests_run_even_after_a_failed_check_and_both_decide_the_exit_code(checked, tested, code, clone):
+    fill(clone, "test")
+    for check in ("ruff", "mypy", "lint-imports"):
+        put_program(clone, check, f"echo {check} $*; exit {checked}")
+    put_program(clone, "pytest", f"echo pytest $*; exit {tested}")
+    done = deploy(clone, "test", "-k", "outbox")
+    assert done.stdout.splitlines() == [
+        *("== ruff format --check .", "ruff format --check ."),
+        *("== ruff check .", "ruff check ."),
+        *("== mypy", "mypy"),
+        *("== lint-imports", "lint-imports"),
+        "pytest -k outbox",
+    ]
+    assert done.returncode == code
+
+
+def test_continuous_integration_runs_what_everybody_runs(clone):
+    fill(clone, "test")
+    for check in ("ruff", "mypy", "lint-imports", "pytest"):
+        put_program(clone, check, f"echo {check} $*")
+    (clone / ".ci").mkdir()
+    shutil.copy(CHECKOUT / ".ci" / "run", clone / ".ci")
+    done = subprocess.run(["bash", ".ci/run"], cwd=clone, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "pytest"
