@@ -10,7 +10,7 @@ import logging
 import sqlite3
 import time
 import zlib
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -332,20 +332,28 @@ def connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def create(path: Path, rows: Sequence[Row], last_row: int) -> None:
-    """Make a new file with these rows in it, whole or not at all; the next row comes after `last_row`."""
+def create(path: Path, rows: Iterable[Row], last_row: int) -> int:
+    """Make a new file with these rows in it, whole or not at all; returns how many they were.
+
+    The next row will come after `last_row` and after all of `rows`.
+    """
     staging = path.with_name(f".{path.name}.new")
+    count = 0
     with in_our_words(f"The outbox {path}"):
         staging.unlink(missing_ok=True)
         db = sqlite3.connect(staging, isolation_level=None)
         try:
             db.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN;" + _SCHEMA)
-            insert(db, rows)
-            save_state(db, last_row, len(rows), {})
+            for row in rows:
+                insert(db, [row])
+                count += 1
+                last_row = max(last_row, row.row)
+            save_state(db, last_row, count, {})
             db.execute("COMMIT")
         finally:
             db.close()
         staging.rename(path)
+    return count
 
 
 def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:

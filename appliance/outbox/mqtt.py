@@ -8,13 +8,14 @@ import enum
 import select
 import socket
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -34,6 +35,7 @@ _BAD_PASSWORD: Final = 0x86
 _NOT_AUTHORIZED: Final = 0x87
 _TAKEN_OVER: Final = 0x8E
 _SECRET_MAX_BYTES: Final = 4096
+_FAREWELL_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +136,7 @@ class Connection:
         self._is_over = True
         if politely:
             self._client.disconnect()
-            while self._client.want_write() and self._client.loop_write() is MQTTErrorCode.MQTT_ERR_SUCCESS:
-                pass
+            self._write_out(_FAREWELL_S)
         sock = self._client.socket()
         if sock is not None:
             sock.close()
@@ -178,6 +179,17 @@ class Connection:
             self._client.loop_write()
         if events & ~select.POLLOUT or timeout_s == 0.0:
             self._client.loop_read()
+
+    def _write_out(self, limit_s: float) -> None:
+        """Send what is queued, if the broker takes it in time."""
+        end_ns = time.monotonic_ns() + int(limit_s * 1e9)
+        while self._client.want_write() and (sock := self._client.socket()) is not None:
+            left_s = (end_ns - time.monotonic_ns()) / 1e9
+            poll = select.poll()
+            poll.register(sock.fileno(), select.POLLOUT)
+            if left_s <= 0 or not poll.poll(int(left_s * 1000) + 1):
+                return
+            self._client.loop_write()
 
     def _on_connect(
         self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None

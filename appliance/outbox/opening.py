@@ -2,21 +2,23 @@
 
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.outbox import highwater, salvage, smallfile, watermark
+from appliance.outbox import highwater, smallfile, watermark
 from appliance.outbox.database import Database, Limits, create, in_our_words
 from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.row import Row
-from appliance.outbox.salvage import Expected
+from appliance.outbox.salvage import Expected, Salvage
 
 _log = logging.getLogger(__name__)
 
 _CHECK_S: Final = 5.0
 """A check that takes longer is left unfinished: each row's own checksum is still read before it is sent."""
-_SALVAGE_S: Final = 20.0
+_ROWS_UNKNOWN: Final = 100_000
+"""More cannot have been recorded since the high-water file was written."""
 _ROWS_APART: Final = 1_000_000
 """Between the last row that may have been and a rebuilt file's first: the gateway may have come further than it
 wrote down, and a row's number is never used again."""
@@ -113,33 +115,37 @@ def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: 
 
 def _rebuild(folder: Path, damaged: Path | None, evidence: _Evidence, why: str) -> Path:
     """A new file with the rows that can be read and a gap message for each run that cannot; streams begin anew."""
-    start_ns = time.monotonic_ns()
-    saved: list[Row] = []
-    slack = 0 if evidence.high is None else 1000 * (1 + len(evidence.high.marks))
-    if damaged is not None:
-        saved = salvage.readable_rows(damaged, evidence.acknowledged.row + 1, evidence.last_row + slack, _SALVAGE_S)
-    last_row = max([evidence.last_row, *(row.row for row in saved)]) + _ROWS_APART
-    lost = list(salvage.gaps(_expected(evidence, saved), saved, last_row + 1, "outbox_damaged"))
+    begin_ns = time.monotonic_ns()
+    known_last = None if evidence.high is None else evidence.last_row + _ROWS_UNKNOWN
+    saved = Salvage(damaged, evidence.acknowledged.row + 1, known_last)
+    last_row = max(saved.last, evidence.last_row) + _ROWS_APART
     generation = 1 + max([_generation(path) for path in (*folder.glob("*-*.db"), damaged) if path], default=0)
     path = folder / f"results-{generation}.db"
-    create(path, [*saved, *lost], last_row + len(lost))
+
+    def rows() -> Iterator[Row]:
+        yield from saved.rows()
+        yield from saved.gaps(_expected(evidence, saved), last_row + 1, "outbox_damaged")
+
+    try:
+        written = create(path, rows(), last_row)
+    finally:
+        saved.close()
     _sync(folder)
     _set_older_aside(folder, path)
     _log.error(
-        "%s: %d results saved from it, %d runs of numbers lost and named in gap messages; new streams begin in %s"
-        " (%.1f s)",
+        "%s: %d results saved, %d runs of numbers lost and named in gap messages; new streams begin in %s (%.1f s)",
         why,
-        len(saved),
-        len(lost),
+        saved.saved,
+        written - saved.saved,
         path,
-        (time.monotonic_ns() - start_ns) / 1e9,
+        (time.monotonic_ns() - begin_ns) / 1e9,
     )
     return path
 
 
-def _expected(evidence: _Evidence, saved: list[Row]) -> list[Expected]:
+def _expected(evidence: _Evidence, saved: Salvage) -> list[Expected]:
     """What each known stream owes, beyond what is acknowledged; from the rows alone where the high water is lost."""
-    highest = {row.stream: (row.camera, row.through) for row in saved}
+    highest = saved.ends()
     if evidence.high is not None:
         for (camera, _), mark in evidence.high.marks.items():
             highest[mark.stream] = (camera, mark.reserved)

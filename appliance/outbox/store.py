@@ -14,6 +14,7 @@ from appliance.outbox.row import GAP_TOPIC, Recorded
 from appliance.outbox.topics import is_level
 from appliance.outbox.writer import Writer
 
+OUTBOX_MIN_BYTES: Final = 4 * 1024**2
 _STALLED_S: Final = 5.0
 """A disk that takes longer than this for one transaction is as good as full."""
 _LAST_WORDS_S: Final = 2.0
@@ -61,6 +62,9 @@ class Outbox:
             on_recorded: called by the writer's thread after each commit, with what is now on the disk; must not
                 wait for anything.
         """
+        if max_bytes < OUTBOX_MIN_BYTES:
+            msg = f"{max_bytes} bytes are too few for an outbox: {OUTBOX_MIN_BYTES} at least"
+            raise RuntimeError(msg)
         self._folder = folder
         self._intake = Intake(queue_max)
         self._writer = Writer(folder, Limits(max_bytes, policy == "drop_oldest"), self._intake, on_recorded)

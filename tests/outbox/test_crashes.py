@@ -7,46 +7,17 @@ import sys
 import threading
 import time
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from outbox.brokers import DURABLE, Broker, Listener
 from outbox.conftest import settings
+from outbox.line import Line
 from outbox.messages import result
 from outbox.test_publisher import GATEWAY
 from running import until
 
-LINE = Path(__file__).with_name("line.py")
 CAMERAS = ("top", "side")
 MANY = [pytest.mark.slow, pytest.mark.timeout(1200)]
-
-
-class Line:
-    """Lives of the line's process on one folder, and what each said to be on the disk."""
-
-    def __init__(self, folder):
-        self._folder = folder
-        self.recorded = []
-        self._process = None
-        self._reader = None
-
-    def start(self, rate=200):
-        command = [sys.executable, str(LINE), str(self._folder), str(rate)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        self._reader = threading.Thread(target=self._read, args=(self._process.stdout,))
-        self._reader.start()
-
-    def kill(self):
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(10)
-        self._reader.join()
-        self._process.stdout.close()
-
-    def _read(self, pipe):
-        for line in pipe:
-            if line.endswith(b"\n"):  # the last one may be cut short
-                row, camera, stream, sequence, payload = line.decode().split()
-                self.recorded.append((int(row), camera, stream, int(sequence), bytes.fromhex(payload)))
 
 
 def assert_nothing_lost(recorded, listener):

@@ -121,6 +121,7 @@ def test_a_file_cut_short_loses_only_what_is_cut_off(filled, folder):
     numbers, gone = covered(reopen(folder), old)
     assert numbers | gone == set(range(101, 301))
     assert not numbers & gone
+    assert len(numbers) > 50
 
 
 def test_a_page_of_zeros_loses_only_its_rows(filled, folder):
@@ -186,6 +187,19 @@ def test_without_the_small_files_the_rows_still_go_out(filled, folder):
     (folder / "watermark.json").unlink()
     rows = reopen(folder)
     assert [row.sequence for row in rows] == list(range(1, 302))
+
+
+def test_a_damaged_file_is_saved_also_without_the_small_files(filled, folder):
+    (folder / highwater.FILE_NAME).unlink()
+    (folder / "watermark.json").unlink()
+    before = stored(folder)
+    flip_a_bit(filled, before[149].payload)
+    mark = Watermark(folder)
+    mark.damaged("results-1.db")
+    mark.flush()
+    rows = reopen(folder)
+    assert covered(rows, before[0].stream) == (set(range(1, 301)) - {150}, {150})
+    assert rows[-1].stream != before[0].stream
 
 
 def test_a_row_is_never_numbered_below_one_that_the_gateway_may_know(filled, folder):

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 from outbox.brokers import BASE, DURABLE, Broker, Listener
 from outbox.conftest import settings
+from outbox.line import Line
 from outbox.messages import result
 from running import free_port, until
 
@@ -109,6 +110,30 @@ def test_a_stop_sends_what_is_there_and_says_offline(open_outbox, broker, listen
     assert listener.numbers() == list(range(1, 501))
     topics = [one.topic for one in listener.heard]
     assert topics[-1] == "availability", "nothing comes after the good-bye"
+
+
+def test_a_frozen_broker_does_not_hold_up_a_stop(open_outbox, broker, publish):
+    outbox = open_outbox()
+    publisher = publish(broker)
+    assert publisher.wait_acknowledged(append(outbox, 5), 20)
+    broker.freeze()
+    append(outbox, 2000, pad="x" * 4000)
+    begin = time.monotonic()
+    publisher.stop(0.5)
+    assert time.monotonic() - begin < 5
+    broker.thaw()
+
+
+def test_results_of_a_line_that_died_are_sent_though_it_never_comes_back(folder, broker, listener, publish):
+    line = Line(folder)
+    line.start()
+    until(lambda: len(line.recorded) > 50, "results")
+    line.kill()
+    assert (folder / "results-1.db-wal").exists()
+    publisher = publish(broker)
+    assert publisher.wait_acknowledged(line.recorded[-1][0], 20)
+    assert publisher.state().problem is None
+    listener.wait(lambda it: len(it.numbers("top")) + len(it.numbers("side")) >= len(line.recorded), "all results")
 
 
 def test_a_stop_without_a_broker_does_not_wait(open_outbox, folder):
