@@ -33,7 +33,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def until(condition: Callable[[], Any], what: str, timeout_s: float = 20.0) -> Any:
+def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
     """Look until `condition` is true, and return it; fail with `what` when the time is over."""
     limit = time.monotonic() + timeout_s
     pause = threading.Event()
