@@ -142,9 +142,12 @@ def test_a_damaged_file_is_refused(models, tmp_path):
 
 def test_a_closed_model_is_a_bug_of_its_caller(models, expected):
     model = load(models)
+    bound = model.bind()
+    bound({"image": expected["images"]})
     model.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        model.predict({"image": expected["images"]})
+    for call in (model.predict, bound):
+        with pytest.raises(RuntimeError, match="closed"):
+            call({"image": expected["images"]})
     model.close()
 
 

@@ -171,9 +171,11 @@ def test_the_work_is_done_on_the_callers_thread(opened):
 
 def test_a_closed_model_is_a_bug_of_its_caller(opened):
     model = opened("affine")
+    bound = model.bind()
     model.close()
-    with pytest.raises(RuntimeError, match="closed"):
-        model.predict({"x": np.zeros((1, 1), np.float32)})
+    for call in (model.predict, bound):
+        with pytest.raises(RuntimeError, match="closed"):
+            call({"x": np.zeros((1, 1), np.float32)})
     model.close()
 
 

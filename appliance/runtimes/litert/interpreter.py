@@ -75,6 +75,8 @@ class Call:
             self._buffers = None
 
     def _resized(self, inputs: Mapping[str, Array]) -> "_Buffers":
+        if not self._interpreter.compiled:
+            raise RuntimeError("the model is closed")
         check_names(self._slot.signature, inputs)
         shapes = tuple(
             checked_input(self._slot.signature.inputs[alias], inputs[alias]).shape for alias in self._slot.inputs

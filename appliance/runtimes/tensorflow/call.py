@@ -28,6 +28,7 @@ class Call:
     def __init__(self, session: Session, signature: Signature, run_options: int, *, keeps_inputs: bool) -> None:
         """Raises: LoadError where the graph lacks a tensor that the signature names."""
         tf = self._tf = session.tf
+        self._session = session
         self._signature = signature
         self._feeds: list[tuple[int, str, Feed]] = [
             (index, spec.alias, feed_for(tf, spec, keeps_inputs=keeps_inputs))
@@ -50,7 +51,9 @@ class Call:
         self._code = tf.TF_GetCode
 
     def __call__(self, inputs: Mapping[str, Array], /) -> dict[str, Array]:
-        """Raises: InvalidInput, PredictError."""
+        """Raises: InvalidInput, PredictError; RuntimeError after the model was closed."""
+        if self._session.is_closed:
+            raise RuntimeError("the model is closed")
         if len(inputs) != len(self._feeds):
             check_names(self._signature, inputs)
         fed, fetched = self._fed, self._fetched

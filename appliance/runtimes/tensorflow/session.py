@@ -26,13 +26,14 @@ class Session:
 
     def __init__(self, tf: TensorFlow, graph: int, session: int) -> None:
         self.tf = tf
+        self.is_closed = False
         self._graph = graph
         self._session = session
 
     @property
     def pointer(self) -> int:
         """TF_Session*. Raises: RuntimeError after close()."""
-        if not self._session:
+        if self.is_closed:
             raise RuntimeError("the session is closed")
         return self._session
 
@@ -47,9 +48,9 @@ class Session:
 
     def close(self) -> None:
         """Give the memory back; does nothing the second time."""
-        if self._session:
+        if not self.is_closed:
+            self.is_closed = True
             _destroy(self.tf, self._graph, self._session)
-            self._session = self._graph = 0
 
 
 def open_saved_model(folder: Path, tags: tuple[str, ...], config: bytes, run_options: bytes) -> Session:
