@@ -64,7 +64,8 @@ class Delivery:
         self._refusal: str | None = None
         self._retained_refusal: str | None = None
         self._forgive_ns = 0
-        self._disk_problem: str | None = None
+        self._read_problem: str | None = None
+        self._write_problem: str | None = None
 
         self.acknowledged = self._watermark.row
         """The broker has every row up to this one."""
@@ -79,7 +80,7 @@ class Delivery:
 
     def problem(self) -> str | None:
         """Why results do not flow, or not all that should; a sentence, or two."""
-        first = self._link.problem() or self._disk_problem
+        first = self._link.problem() or self._read_problem or self._write_problem
         refusal = self._refusal or self._retained_refusal
         return f"{first}. Before that: {refusal}" if first and refusal else first or refusal
 
@@ -89,7 +90,7 @@ class Delivery:
 
     def hint(self, row: int) -> None:
         """There are rows up to this one."""
-        if row > self._window.read_to and self._disk_problem is None:
+        if row > self._window.read_to and self._read_problem is None:
             self._read_again_ns = 0
 
     def step(self, wake: socket.socket) -> None:
@@ -120,11 +121,11 @@ class Delivery:
             self._send_retained()
             for event in self._link.serve(0.1, wake):
                 self._handle(event)
-        self._link.close()
+        self._link.close(politely=self._retained.is_settled)
 
     def close(self) -> None:
-        """Let go of everything; how far the broker has come is written down."""
-        self._link.close()
+        """Let go of everything; how far the broker has come is written down. Without a good-bye, our will says it."""
+        self._link.close(politely=False)
         self._reader.close()
         self._write_watermark()
 
@@ -153,10 +154,10 @@ class Delivery:
             rows = self._reader.after(self._window.read_to, self._window.room_to_read())
         except OutboxError as error:
             self._watermark.damaged(self._reader.file_name if isinstance(error, OutboxDamaged) else None)
-            self._set_disk_problem(str(error))
+            self._read_problem = _said(str(error), self._read_problem)
             return
         self._watermark.damaged(None)
-        self._set_disk_problem(None)
+        self._read_problem = None
         self._window.add(rows)
         if rows:
             self._read_again_ns = 0  # there may be more
@@ -319,13 +320,17 @@ class Delivery:
             problem = f"The MQTT broker has answered nothing for {_STALLED_S:.0f} s: connecting again"
             self._handle(self._link.give_up(problem))
 
-    def _set_disk_problem(self, problem: str | None) -> None:
-        if problem != self._disk_problem and problem is not None:
-            _log.error("%s", problem)
-        self._disk_problem = problem
-
     def _write_watermark(self) -> None:
         try:
             self._watermark.flush()
         except OutboxError as error:
-            self._set_disk_problem(str(error))
+            self._write_problem = _said(str(error), self._write_problem)
+        else:
+            self._write_problem = None
+
+
+def _said(problem: str, before: str | None) -> str:
+    """Log it, if it is not the one that was there before."""
+    if problem != before:
+        _log.error("%s", problem)
+    return problem

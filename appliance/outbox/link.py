@@ -102,10 +102,10 @@ class Link:
         self._note(closed)
         return closed
 
-    def close(self) -> None:
-        """Leave for good and politely: the broker does not send our last will."""
+    def close(self, *, politely: bool) -> None:
+        """Leave for good; politely, the broker does not send our last will."""
         if self._connection is not None:
-            self._connection.close(politely=True)
+            self._connection.close(politely=politely)
             self._connection = None
         self._set_open(is_open=False)
 

@@ -17,8 +17,8 @@ _log = logging.getLogger(__name__)
 
 _CHECK_S: Final = 5.0
 """A check that takes longer is left unfinished: each row's own checksum is still read before it is sent."""
-_ROWS_UNKNOWN: Final = 100_000
-"""More cannot have been recorded since the high-water file was written."""
+_ROWS_UNKNOWN: Final = 1000
+"""More cannot have been recorded for a stream since the high-water file was written."""
 _ROWS_APART: Final = 1_000_000
 """Between the last row that may have been and a rebuilt file's first: the gateway may have come further than it
 wrote down, and a row's number is never used again."""
@@ -116,7 +116,7 @@ def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: 
 def _rebuild(folder: Path, damaged: Path | None, evidence: _Evidence, why: str) -> Path:
     """A new file with the rows that can be read and a gap message for each run that cannot; streams begin anew."""
     begin_ns = time.monotonic_ns()
-    known_last = None if evidence.high is None else evidence.last_row + _ROWS_UNKNOWN
+    known_last = None if evidence.high is None else evidence.last_row + _ROWS_UNKNOWN * (1 + len(evidence.high.marks))
     saved = Salvage(damaged, evidence.acknowledged.row + 1, known_last)
     last_row = max(saved.last, evidence.last_row) + _ROWS_APART
     generation = 1 + max([_generation(path) for path in (*folder.glob("*-*.db"), damaged) if path], default=0)

@@ -7,6 +7,7 @@ import pytest
 from outbox.brokers import BASE, DURABLE, Broker, Listener
 from outbox.messages import Record
 
+from appliance.outbox import delivery, link
 from appliance.outbox.config import MqttConfig
 from appliance.outbox.publisher import Publisher
 from appliance.outbox.store import Outbox
@@ -17,6 +18,13 @@ def no_outbox_thread_outlives_its_test():
     yield
     ours = {"outbox-writer", "mqtt-publisher"}
     assert [thread.name for thread in threading.enumerate() if thread.name in ours] == []
+
+
+@pytest.fixture(autouse=True)
+def brokers_are_tried_again_soon(monkeypatch):
+    """A tenth of a second instead of one before the second attempt: what is tested is not how long it waits."""
+    monkeypatch.setattr(link, "_RETRY_FIRST_S", 0.1)
+    monkeypatch.setattr(delivery, "_RETRY_FIRST_S", 0.3)
 
 
 @pytest.fixture

@@ -561,3 +561,14 @@ def read_link(descriptor):
         return str(descriptor.readlink())
     except FileNotFoundError:
         return ""
+
+
+def test_a_publisher_that_dies_of_a_bug_is_said_and_is_offline(broker, listener, publish, monkeypatch):
+    publisher = publish(broker)
+    listener.wait_for("availability", b"online")
+    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
+    monkeypatch.setattr(delivery.Delivery, "put", lambda *_: 1 / 0)
+    publisher.publish_retained("health", b"{}")
+    listener.wait_for("availability", b"offline")
+    assert "restart the gateway" in publisher.state().problem
+    assert not publisher.state().connected
