@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
 from appliance.runtimes.child import Child
@@ -15,6 +16,7 @@ from appliance.runtimes.opening import OpenModel, load_libraries, open_model
 from appliance.runtimes.prepared import Prepared, PreparedCache, key_of
 from appliance.runtimes.tensorflow.opening import does_not_run
 from appliance.runtimes.warmup import warm_up
+from appliance.runtimes.workers import new_workers_at_normal_priority
 from appliance.serving.ids import ServableId
 from appliance.serving.resources import ResourceAllocation, main_ram
 
@@ -80,7 +82,8 @@ class SavedModelLoader:
         prepared, file = self._prepared(digest_of(self._folder))
         load_libraries(prepared.engine)  # before the memory is measured: they are the process', not this model's
         before = resident_bytes()
-        model = open_model(self._folder, description, prepared, file, self._config)
+        with new_workers_at_normal_priority() if self._config.threads > 1 else nullcontext():
+            model = open_model(self._folder, description, prepared, file, self._config)
         try:
             warm_up(model, self._config.warm_up_max_s)
         except (PredictError, InvalidInput) as error:

@@ -10,6 +10,7 @@ from appliance.runtimes.model import STRING_DTYPE, Array, Model, Signature
 
 _RUNS_MIN = 3
 _RUNS_MAX = 12
+_PICTURE_RANK, _PICTURE_SIZE = 4, 64
 _SETTLED = 1.25
 """Runs have settled when the last one took at most this much of the shortest."""
 
@@ -17,7 +18,7 @@ _SETTLED = 1.25
 def warm_up(model: Model, limit_s: float = 60.0) -> None:
     """Run every signature that takes numbers until its times settle, at most `limit_s` in all.
 
-    Inputs are zeros, unknown sizes are 1. A signature without inputs is left alone: it exists for what it does, not
+    Inputs are zeros. A signature without inputs is left alone: it exists for what it does, not
     for what it answers. Raises: PredictError, and InvalidInput where the signature promised that the input fits.
     """
     end = time.monotonic() + limit_s
@@ -32,14 +33,17 @@ def warm_up(model: Model, limit_s: float = 60.0) -> None:
 
 
 def zeros_for(signature: Signature, batch: int = 1) -> dict[str, Array]:
-    """Inputs that fit: zeros, the first size `batch` and other unknown sizes 1."""
+    """Inputs that fit, as far as the signature says."""
     return {alias: np.zeros(sample_shape(spec.shape, batch), spec.dtype) for alias, spec in signature.inputs.items()}
 
 
 def sample_shape(shape: tuple[int | None, ...] | None, batch: int = 1) -> tuple[int, ...]:
+    """Of one that fits: the first size `batch`, pictures of 64 by 64, other unknown sizes 1."""
     if shape is None:
         return ()
-    return tuple((batch if axis == 0 else 1) if size is None else size for axis, size in enumerate(shape))
+    open_size = _PICTURE_SIZE if len(shape) == _PICTURE_RANK else 1
+    unknown = [batch, *(open_size if axis < _PICTURE_RANK - 1 else 1 for axis in range(1, len(shape)))]
+    return tuple(unknown[axis] if size is None else size for axis, size in enumerate(shape))
 
 
 def _settle(model: Model, key: str, inputs: Mapping[str, Array], end: float) -> None:

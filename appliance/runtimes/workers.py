@@ -1,0 +1,36 @@
+"""Threads that an engine starts for itself have the priority of whoever loaded the model: the lowest, here.
+
+With one thread an operation there are none, and a model runs on its caller. With more, the line would wait for
+workers that everybody else goes before, so they are given the program's own priority back where the system allows it.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def new_workers_at_normal_priority() -> Iterator[None]:
+    """Lift the threads that appear meanwhile and are not Python's to the program's priority."""
+    before = _threads()
+    yield
+    normal = os.getpriority(os.PRIO_PROCESS, os.getpid())
+    ours = {thread.native_id for thread in threading.enumerate()}
+    try:
+        for thread in _threads() - before - ours:
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                os.setpriority(os.PRIO_PROCESS, thread, normal)
+    except PermissionError:
+        logger.warning(
+            "a model's worker threads keep the low priority of loading, which makes it slower: set `threads = 1`, or "
+            "let the service raise priorities (systemd: LimitNICE=+0)"
+        )
+
+
+def _threads() -> set[int]:
+    return {int(name.name) for name in Path("/proc/self/task").iterdir()}
