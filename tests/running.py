@@ -134,7 +134,7 @@ class Appliance:
         self,
         broker_port: int,
         *,
-        camera: str = 'driver = "virtual"\nwidth_px = 960\nheight_px = 600\nseed = 5',
+        camera: str = 'driver = "virtual"\nseed = 5',
         line: str = "takt_ms = 100",
         recipe: str = "deadline_ms = 100",
         model: str = "",

@@ -38,7 +38,7 @@ def test_check_finds_everything_well(appliance, broker):
     said = run("check", "--config", line.config_file)
     assert said.returncode == 0, said.stdout + said.stderr
     assert said.stdout.count("✓") == 4
-    assert "960x600" in said.stdout
+    assert "1920x1200" in said.stdout
     assert BASE in said.stdout
     assert said.stdout.endswith("Everything is well.\n")
 

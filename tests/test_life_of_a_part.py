@@ -113,10 +113,7 @@ def test_a_model_that_does_not_fit_the_recipe_never_replaces_one_that_does(appli
 
 
 def test_a_camera_that_is_gone_fails_every_part_and_comes_back_by_itself(appliance, subscriber):
-    camera = (
-        'driver = "virtual"\nwidth_px = 960\nheight_px = 600\n'
-        "misbehave = { gone = { at_exposures = [20], gone_s = 1.5 } }"
-    )
+    camera = 'driver = "virtual"\nmisbehave = { gone = { at_exposures = [20], gone_s = 1.5 } }'
     line = appliance(camera=camera).start("--parts", "80")
     until(lambda: "CAMERA_LOST" in subscriber.codes(), "CAMERA_LOST in health")
     assert line.wait() == 0
@@ -138,7 +135,7 @@ def test_a_camera_that_is_gone_fails_every_part_and_comes_back_by_itself(applian
     ],
 )
 def test_a_picture_that_cannot_be_trusted_never_passes_a_part(appliance, subscriber, fault, reason):
-    camera = f'driver = "virtual"\nwidth_px = 960\nheight_px = 600\ndefect_rate = 0.0\nmisbehave = {{ {fault} }}'
+    camera = f'driver = "virtual"\ndefect_rate = 0.0\nmisbehave = {{ {fault} }}'
     line = appliance(camera=camera, recipe="deadline_ms = 90").start("--parts", "40")
     assert line.wait() == 0
     assert len(subscriber.results) == 40
@@ -150,8 +147,7 @@ def test_a_picture_that_cannot_be_trusted_never_passes_a_part(appliance, subscri
 
 def test_a_camera_that_is_triggered_itself_gives_a_result_for_every_exposure_also_the_lost_ones(appliance, subscriber):
     camera = (
-        'driver = "virtual"\nwidth_px = 480\nheight_px = 300\ntrigger = "timed"\ntakt_s = 0.1\n'
-        "misbehave = { lost = { at_exposures = [60, 61, 80] } }"
+        'driver = "virtual"\ntrigger = "timed"\ntakt_s = 0.1\nmisbehave = { lost = { at_exposures = [60, 61, 80] } }'
     )
     line = appliance(camera=camera, line='trigger = "camera"').start()
     until(lambda: len(subscriber.results) > 100, "the results")
@@ -163,7 +159,7 @@ def test_a_camera_that_is_triggered_itself_gives_a_result_for_every_exposure_als
 
 
 def test_triggers_too_close_for_the_camera_are_failed_and_not_forgotten(appliance, subscriber):
-    camera = 'driver = "virtual"\nwidth_px = 480\nheight_px = 300\nlatency_s = 0.07'
+    camera = 'driver = "virtual"\nlatency_s = 0.07'
     line = appliance(camera=camera, line="takt_ms = 40", recipe="deadline_ms = 200").start("--parts", "60")
     assert line.wait() == 0
     assert [result["trigger_id"] for result in subscriber.results] != []
