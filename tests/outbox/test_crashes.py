@@ -16,6 +16,8 @@ from outbox.messages import result
 from outbox.test_publisher import GATEWAY
 from running import until
 
+from appliance.outbox import link
+
 CAMERAS = ("top", "side")
 MANY = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -89,7 +91,8 @@ def test_the_gateway_may_be_killed_at_any_moment(folder, tmp_path, open_outbox, 
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(40, marks=MANY)])
-def test_the_broker_may_be_killed_while_results_flow(folder, tmp_path, open_outbox, publish, rounds):
+def test_the_broker_may_be_killed_while_results_flow(folder, tmp_path, open_outbox, publish, rounds, monkeypatch):
+    monkeypatch.setattr(link, "_RETRY_LAST_S", 1.0)
     broker = Broker(tmp_path / "broker", settings="allow_anonymous true\n" + DURABLE).start()
     outbox = open_outbox()
     publisher = publish(broker)
@@ -107,7 +110,8 @@ def test_the_broker_may_be_killed_while_results_flow(folder, tmp_path, open_outb
         stop.set()
         feeding.join()
         until(lambda: outbox.depth().queued == 0, "everything to be on the disk")
-        listener.wait(lambda it: len(it.numbers()) >= len(outbox.record.payloads()), "all results", 60)
+        assert publisher.wait_acknowledged(outbox.record.recorded[-1].row, 60)
+        until(lambda: len(listener.numbers()) >= len(outbox.record.payloads()), "all results", 60)
         recorded = [(r.row, r.camera, r.stream, r.sequence, r.payload) for r in outbox.record.rows.values()]
         assert_nothing_lost(recorded, listener)
         publisher.stop(1)
