@@ -26,7 +26,12 @@ def models(tmp_path_factory):
         check=True,
         capture_output=True,
         timeout=100,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
+        env=os.environ
+        | {
+            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "CUDA_VISIBLE_DEVICES": "-1",
+        },
     )
     return folder
 

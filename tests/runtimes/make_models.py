@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python.lite import TFLiteSavedModelConverterV2
 
+from appliance.runtimes.prepare.freezing import NotFreezable, freeze
+
 FOLDER = Path(sys.argv[1])
 
 
@@ -69,10 +71,30 @@ class Counter(tf.Module):
         return {"count": self.count.assign_add(delta)}
 
 
+class Keeper(tf.Module):
+    """Answers with what it was given the time before; the variable may share the input's memory."""
+
+    def __init__(self):
+        self.kept = tf.Variable(tf.zeros([64]), name="kept")
+
+    @tf.function(input_signature=[spec([64], tf.float32, "x")])
+    def serve(self, x):
+        before = tf.identity(self.kept) + 0.0
+        with tf.control_dependencies([before]):
+            self.kept.assign(x)
+        return {"before": before}
+
+
 class Text(tf.Module):
     @tf.function(input_signature=[spec([None], tf.string, "text"), spec([None], tf.bool, "shout")])
     def serve(self, text, shout):
         return {"text": tf.where(shout, tf.strings.upper(text), text), "long": tf.strings.length(text) > 3}
+
+
+class Random(tf.Module):
+    @tf.function(input_signature=[spec([None, 1], tf.float32, "x")])
+    def serve(self, x):
+        return {"y": x + tf.random.uniform([1])}
 
 
 class Wide(tf.Module):
@@ -104,6 +126,17 @@ class Failing(tf.Module):
             return {"y": tf.identity(x)}
 
 
+def freezing(name):
+    """What freeze() makes of a model: the reason why not, or the operations of the graph."""
+    model = tf.saved_model.load(str(FOLDER / name))
+    try:
+        frozen = freeze(model, sorted(model.signatures), optimise=True)
+    except NotFreezable as error:
+        return {"refused": str(error)}
+    weights = [node for node in frozen.graph.node if node.op == "Const" and node.ByteSize() > 200]
+    return {"operations": [node.op for node in frozen.graph.node], "weights": len(weights)}
+
+
 def save(name, module, **others):
     tf.saved_model.save(module, str(FOLDER / name), signatures={"serving_default": module.serve, **others})
 
@@ -114,10 +147,14 @@ def main():
     save("classifier", classifier, same=classifier.serve, best=classifier.best)
     save("table", Table())
     save("counter", Counter())
+    save("keeper", Keeper())
     save("text", Text())
+    save("random", Random())
     save("wide", Wide())
     save("holds_keras", HoldsKeras())
     save("failing", Failing())
+    frozen = {name: freezing(name) for name in ("affine", "classifier", "table", "counter", "keeper", "random")}
+    (FOLDER / "freezing.json").write_text(json.dumps(frozen))
     extra = FOLDER / "classifier" / "assets.extra"
     extra.mkdir()
     (extra / "inspection.json").write_text(json.dumps({"labels": ["good", "scratch", "dent"]}))
