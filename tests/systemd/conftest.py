@@ -28,8 +28,6 @@ recipe = "part"
 takt_ms = 100
 [cameras.top.camera]
 driver = "virtual"
-width_px = 960
-height_px = 600
 seed = 5
 [recipes.part]
 model = "surface"
