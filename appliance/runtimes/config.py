@@ -25,6 +25,9 @@ class RuntimeConfig(BaseModel, extra="forbid", frozen=True):
     in any case."""
     threads: PositiveInt = 1
     """Threads for one operation. With 1 a model runs on its caller's thread alone."""
+    copies: PositiveInt = 2
+    """How many may ask one LiteRT model at once without waiting for each other; each costs the memory of the weights.
+    Give every camera one, and one for all the others."""
     gpu: GpuConfig | None = None
     tolerance_absolute: PositiveFloat = 1e-4
     """Two engines' outputs agree when they differ by at most this much..."""

@@ -33,6 +33,7 @@ def open_model(
             description,
             same_as=prepared.same_as,
             threads=config.threads,
+            copies=config.copies,
             engine_reason=prepared.engine_reason,
             digest=prepared.source_digest,
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from appliance.runtimes.errors import InvalidInput
-from appliance.runtimes.model import STRING_DTYPE, Array, Model, Signature
+from appliance.runtimes.model import STRING_DTYPE, Array, BoundCall, Model, Signature
 
 _RUNS_MIN = 3
 _RUNS_MAX = 12
@@ -15,18 +15,18 @@ _SETTLED = 1.25
 """Runs have settled when the last one took at most this much of the shortest."""
 
 
-def warm_up(model: Model, limit_s: float = 60.0) -> None:
-    """Run every signature that takes numbers until its times settle, at most `limit_s` in all.
+def warm_up(model: Model, *, copies: int, limit_s: float) -> None:
+    """Run every signature that takes numbers, for `copies` callers, until times settle, at most `limit_s` in all.
 
     Inputs are zeros. A signature without inputs is left alone: it exists for what it does, not
     for what it answers. Raises: PredictError, and InvalidInput where the signature promised that the input fits.
     """
     end = time.monotonic() + limit_s
-    for key, signature in model.signatures.items():
+    for signature in model.signatures.values():
         if not signature.inputs or any(spec.dtype == STRING_DTYPE for spec in signature.inputs.values()):
             continue
         try:
-            _settle(model, key, zeros_for(signature), end)
+            _settle_copies(model, signature, copies, end)
         except InvalidInput:
             if _is_exact(signature):
                 raise
@@ -46,11 +46,17 @@ def sample_shape(shape: tuple[int | None, ...] | None, batch: int = 1) -> tuple[
     return tuple(unknown[axis] if size is None else size for axis, size in enumerate(shape))
 
 
-def _settle(model: Model, key: str, inputs: Mapping[str, Array], end: float) -> None:
+def _settle_copies(model: Model, signature: Signature, copies: int, end: float) -> None:
+    calls = [model.bind(signature.key) for _ in range(copies)]  # given back at the end: the next signature needs them
+    for call in calls:
+        _settle(call, zeros_for(signature), end)
+
+
+def _settle(call: BoundCall, inputs: Mapping[str, Array], end: float) -> None:
     shortest = float("inf")
     for run in range(_RUNS_MAX):
         began = time.monotonic()
-        model.predict(inputs, key)
+        call(inputs)
         took = time.monotonic() - began
         if run >= _RUNS_MIN and took <= shortest * _SETTLED:
             return

@@ -7,8 +7,9 @@ import pytest
 
 from appliance.runtimes.description import describe
 from appliance.runtimes.errors import InvalidInput, LoadRefused
-from appliance.runtimes.litert.model import COPIES_SHARED_MAX, LiteRtModel
+from appliance.runtimes.litert.model import LiteRtModel
 from appliance.runtimes.memory import give_back, resident_bytes
+from appliance.runtimes.warmup import warm_up
 
 
 def load(models, threads=1):
@@ -17,6 +18,7 @@ def load(models, threads=1):
         describe(models / "classifier"),
         same_as={"same": "serving_default"},
         threads=threads,
+        copies=2,
         engine_reason="a test's",
         digest="sha256:of-a-test",
     )
@@ -93,20 +95,50 @@ def test_many_threads_share_few_copies_and_get_their_own_answers(model, expected
     for thread in threads:
         thread.join(30)
     assert wrong == []
-    assert len(model._copies) <= COPIES_SHARED_MAX
+    assert len(model._copies) == 2
 
 
 def test_the_line_has_a_copy_for_itself_and_gives_it_back(model, expected):
     one = {"image": expected["images"][:1]}
     line = model.bind()
+    own = line._copy
     model.predict(one)
-    other = model.bind()
-    assert line._copy is not other._copy
-    assert len({id(copy) for copy in model._copies}) == 2
-    del other
-    model.predict(one)
+    assert own not in model._free
+    del line
+    assert own in model._free
     assert len(model._copies) == 2
-    line(one)
+
+
+def test_whoever_asks_when_all_are_busy_waits_for_the_next(model, expected):
+    one = {"image": expected["images"][:1]}
+    bound = [model.bind(), model.bind()]
+    answered = threading.Event()
+
+    def ask():
+        model.predict(one)
+        answered.set()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert not answered.wait(0.2)
+    bound.pop()
+    assert answered.wait(10)
+    thread.join(10)
+    assert len(model._copies) == 2
+
+
+def test_more_bound_calls_than_copies_get_copies_made(model, expected):
+    bound = [model.bind() for _ in range(3)]
+    for call in bound:
+        call({"image": expected["images"][:1]})
+    assert len(model._copies) == 3
+
+
+def test_warming_up_uses_every_copy_and_makes_none(model):
+    warm_up(model, copies=2, limit_s=10)
+    assert len(model._copies) == 2
+    assert len(model._free) == 2
+    assert all(copy._calls for copy in model._copies)
 
 
 def test_a_file_that_lacks_a_signature_is_refused(models):
@@ -116,6 +148,7 @@ def test_a_file_that_lacks_a_signature_is_refused(models):
             describe(models / "classifier"),
             same_as={},
             threads=1,
+            copies=1,
             engine_reason="",
             digest="",
         )
@@ -128,6 +161,7 @@ def test_a_file_of_another_model_is_refused(models):
             describe(models / "affine"),
             same_as={},
             threads=1,
+            copies=1,
             engine_reason="",
             digest="",
         )
@@ -137,7 +171,9 @@ def test_a_damaged_file_is_refused(models, tmp_path):
     damaged = tmp_path / "model.tflite"
     damaged.write_bytes((models / "classifier.tflite").read_bytes()[:500])
     with pytest.raises(LoadRefused, match=r"LiteRT cannot run .*model\.tflite"):
-        LiteRtModel(damaged, describe(models / "classifier"), same_as={}, threads=1, engine_reason="", digest="")
+        LiteRtModel(
+            damaged, describe(models / "classifier"), same_as={}, threads=1, copies=1, engine_reason="", digest=""
+        )
 
 
 def test_a_closed_model_is_a_bug_of_its_caller(models, expected):

@@ -37,6 +37,7 @@ def test_workers_of_a_model_loaded_at_low_priority_are_lifted(models, expected, 
                 describe(models / "classifier"),
                 same_as={"same": "serving_default"},
                 threads=3,
+                copies=1,
                 engine_reason="",
                 digest="",
             )

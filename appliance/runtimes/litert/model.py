@@ -1,4 +1,7 @@
-"""A model that LiteRT runs: a few compiled copies, because each does one thing at a time."""
+"""A model that LiteRT runs: a few compiled copies, because each does one thing at a time.
+
+The copy that was used last is used next: its weights are still near the processor.
+"""
 
 import threading
 from collections import deque
@@ -8,15 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.runtimes.description import Description
-from appliance.runtimes.errors import LoadError, LoadRefused, PredictError
+from appliance.runtimes.errors import LoadError, LoadRefused
 from appliance.runtimes.litert.capi import OUT_OF_MEMORY, LiteRt, StatusError, litert
 from appliance.runtimes.litert.interpreter import Call, Interpreter
 from appliance.runtimes.litert.signatures import Slot, slots_of
 from appliance.runtimes.memory import FileContent
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Array, Signature, signature_of
 
-COPIES_SHARED_MAX = 2
-"""Copies for predict(); more callers at once wait for each other. bind() has a copy of its own beside them."""
 ENGINE: Literal["litert"] = "litert"
 
 
@@ -32,10 +33,11 @@ class LiteRtModel:
         *,
         same_as: Mapping[str, str],
         threads: int,
+        copies: int,
         engine_reason: str,
         digest: str,
     ) -> None:
-        """Load the file and compile the first copy. Raises: LoadError, LoadRefused."""
+        """Load the file and compile `copies`. Raises: LoadError, LoadRefused."""
         self.engine_reason = engine_reason
         self.digest = digest
         self.signatures: Mapping[str, Signature] = description.signatures
@@ -45,7 +47,6 @@ class LiteRtModel:
         self._lock = threading.Lock()
         self._free: deque[_Copy] = deque()
         self._returned = threading.Condition(threading.Lock())
-        self._shared = 0  # copies that belong to predict(), free or in use; guarded by _returned
         self._waiting = 0  # guarded by _returned
         self._model = 0
         self._content: FileContent | None = None
@@ -56,14 +57,16 @@ class LiteRtModel:
             try:
                 self._model = self._litert.made("CreateModelFromBuffer", self._litert.environment, *place)
                 self._slots = slots_of(self._litert, self._model, self.signatures, same_as)
-                self._free.append(self._copy())
-                self._shared = 1
+                self._free.extend(self._copy() for _ in range(copies))
             except (StatusError, LoadError):
                 self.close()
                 raise
 
     def predict(self, inputs: Mapping[str, Array], signature: str = DEFAULT_SIGNATURE) -> dict[str, Array]:
-        """Raises: InvalidInput, PredictError; RuntimeError after close()."""
+        """Where more ask at once than there are copies, they wait for each other.
+
+        Raises: InvalidInput, PredictError; RuntimeError after close().
+        """
         try:
             copy = self._free.pop()
         except IndexError:
@@ -76,7 +79,7 @@ class LiteRtModel:
     def bind(self, signature: str = DEFAULT_SIGNATURE) -> "Bound":
         """Take a copy out for the asker alone; it comes back when the bound call is dropped.
 
-        Takes the warm one at once where nobody uses it, else compiles another. Raises: InvalidInput, LoadError.
+        Takes one that nobody uses, at once; where all are in use it compiles another. Raises: InvalidInput, LoadError.
         """
         signature_of(self.signatures, signature)
         try:
@@ -84,15 +87,10 @@ class LiteRtModel:
         except IndexError:
             with _in_our_words(f"another copy of {signature!r}"):
                 copy = self._copy()
-        else:
-            with self._returned:
-                self._shared -= 1
         return Bound(self, copy, signature)
 
     def release(self, copy: "_Copy") -> None:
         """Take back what was bound."""
-        with self._returned:
-            self._shared += 1
         self._give_back(copy)
 
     def close(self) -> None:
@@ -115,7 +113,7 @@ class LiteRtModel:
                 self._returned.notify()
 
     def _next(self) -> "_Copy":
-        """Another copy, or the next that somebody gives back."""
+        """Wait for the next copy that somebody gives back."""
         with self._returned:
             self._waiting += 1
             try:
@@ -124,19 +122,9 @@ class LiteRtModel:
                         raise RuntimeError("the model is closed")
                     with suppress(IndexError):
                         return self._free.pop()
-                    if self._shared < COPIES_SHARED_MAX:
-                        self._shared += 1
-                        break
                     self._returned.wait()
             finally:
                 self._waiting -= 1
-        try:
-            with _in_our_words("another copy of the model"):
-                return self._copy()
-        except LoadError as error:
-            with self._returned:
-                self._shared -= 1
-            raise PredictError(str(error)) from error
 
     def _copy(self) -> "_Copy":
         """Raises: StatusError."""
