@@ -33,6 +33,9 @@ class Line:
         self._reader = threading.Thread(target=self._read, args=(self._process.stdout,))
         self._reader.start()
 
+    def signal(self, number):
+        self._process.send_signal(number)
+
     def kill(self):
         self._process.send_signal(signal.SIGKILL)
         self._process.wait(10)

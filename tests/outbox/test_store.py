@@ -1,7 +1,6 @@
 """The line's side: what is handed over is on the disk, numbered without a hole, or it is said that it is not."""
 
 import json
-import logging
 import os
 import subprocess
 import threading
@@ -391,42 +390,44 @@ def test_a_backlog_that_was_acknowledged_goes_in_portions(folder):
     database.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small file system")
-def test_a_full_disk_is_said_and_survived(tmp_path, open_outbox, caplog):
-    """4 MiB in all; somebody else fills it. Receipts make room again although nothing can grow."""
-    caplog.set_level(logging.WARNING)
+@pytest.fixture
+def small_disk(tmp_path):
+    """4 MiB in all."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(disk)], check=True)
-    try:
-        folder = disk / "outbox"
-        outbox = open_outbox(folder=folder, queue_max=500)
-        for _ in range(200):
-            outbox.append("top", "result", result(pad="x" * 1000))
-        outbox.record.wait(200)
-        fill(disk / "stranger")
-        append_until(outbox, "disk is full", pad="x" * 1000)
-        for _ in range(700):
-            outbox.append("top", "result", result(pad="x" * 1000))
-        assert outbox.lost_total > 0
-        before = outbox.record.recorded[-1].row
-        outbox.acknowledge_up_to(before)
-        until(lambda: outbox.record.recorded[-1].row > before, "results to be recorded on the full disk")
-        (disk / "stranger").unlink()
-        until(lambda: outbox.accepting() and outbox.depth().queued == 0, "the outbox to go on")
-        outbox.append("top", "result", result())
-        until(lambda: outbox.depth().queued == 0, "the last one")
-        until((folder / "ballast").exists, "the ballast to be taken aboard again")
-        outbox.close(5)
-        outbox.record.close()
-        covered = [n for row in outbox.record.rows.values() for n in range(row.sequence, row.through + 1)]
-        assert covered == list(range(1, covered[-1] + 1)), "in order, each number once: a result or in a gap"
-        gaps = [row for row in outbox.record.rows.values() if row.topic == GAP_TOPIC]
-        assert sum(row.through - row.sequence + 1 for row in gaps) == outbox.lost_total
-    finally:
-        outbox.close(1)
-        outbox.record.close()
-        subprocess.run(["umount", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_is_said_and_survived(small_disk, open_outbox):
+    """Somebody else fills it. Receipts make room again although nothing can grow."""
+    folder = small_disk / "outbox"
+    outbox = open_outbox(folder=folder, queue_max=500)
+    for _ in range(200):
+        outbox.append("top", "result", result(pad="x" * 1000))
+    outbox.record.wait(200)
+    fill(small_disk / "stranger")
+    append_until(outbox, "disk is full", pad="x" * 1000)
+    for _ in range(700):
+        outbox.append("top", "result", result(pad="x" * 1000))
+    assert outbox.lost_total > 0
+    before = outbox.record.recorded[-1].row
+    outbox.acknowledge_up_to(before)
+    until(lambda: outbox.record.recorded[-1].row > before, "results to be recorded on the full disk")
+    (small_disk / "stranger").unlink()
+    until(lambda: outbox.accepting() and outbox.depth().queued == 0, "the outbox to go on")
+    outbox.append("top", "result", result())
+    until(lambda: outbox.depth().queued == 0, "the last one")
+    until((folder / "ballast").exists, "the ballast to be taken aboard again")
+    outbox.close(5)
+    outbox.record.close()
+    covered = [n for row in outbox.record.rows.values() for n in range(row.sequence, row.through + 1)]
+    assert covered == list(range(1, covered[-1] + 1)), "in order, each number once: a result or in a gap"
+    gaps = [row for row in outbox.record.rows.values() if row.topic == GAP_TOPIC]
+    assert sum(row.through - row.sequence + 1 for row in gaps) == outbox.lost_total
 
 
 def append_until(outbox, words, **more):
