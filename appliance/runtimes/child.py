@@ -1,6 +1,7 @@
 """Starts a Python module in a process of its own and waits for its end, which always comes."""
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -15,6 +16,8 @@ from typing import IO
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TAIL_BYTES = 2_000
+_CHATTER = re.compile(r"[IW]\d{4} |INFO: |WARNING: All log messages before absl")
+"""What the libraries say in passing: never why a process ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,9 @@ class Ended:
     @property
     def how(self) -> str:
         """In words, with what it said last."""
-        said = self.err.strip().splitlines()[-1:] or [""]
+        said = [line.strip() for line in self.err.splitlines() if line.strip() and not _CHATTER.match(line)][-1:] or [
+            ""
+        ]
         if self.timed_out:
             return "it took too long"
         if self.code < 0:

@@ -112,7 +112,8 @@ class PreparedCache:
             if not _is_whole(file, record.file):
                 shutil.rmtree(entry, ignore_errors=True)
                 return None
-        os.utime(entry)  # the time of the last use
+        with suppress(OSError):  # a disk that can only be read is good enough to load from
+            os.utime(entry)  # the time of the last use
         return record, file
 
     @contextmanager

@@ -128,9 +128,9 @@ class Failing(tf.Module):
 
 def freezing(name):
     """What freeze() makes of a model: the reason why not, or the operations of the graph."""
-    model = tf.saved_model.load(str(FOLDER / name))
+    keys = ["serving_default", "best", "same"] if name == "classifier" else ["serving_default"]
     try:
-        frozen = freeze(model, sorted(model.signatures), optimise=True)
+        frozen = freeze(FOLDER / name, ["serve"], keys, optimise=True)
     except NotFreezable as error:
         return {"refused": str(error)}
     weights = [node for node in frozen.graph.node if node.op == "Const" and node.ByteSize() > 200]

@@ -34,6 +34,11 @@ def test_it_says_how_it_ended_and_what_it_said_last(module):
     assert (ended.code, ended.out, ended.how, ended.timed_out) == (3, "out\n", "last", False)
 
 
+def test_what_libraries_say_in_passing_is_not_how_it_ended(module):
+    text = "import sys; print('ValueError: why\\nI0000 00:00:1 port.cc:153] oneDNN is on\\n', file=sys.stderr); sys.exit(1)"
+    assert Child(module(text), []).wait(20).how == "ValueError: why"
+
+
 def test_it_is_given_its_arguments(module):
     assert Child(module("import sys; print(sys.argv[1:])"), ["a b", "c"]).wait(20).out == "['a b', 'c']\n"
 

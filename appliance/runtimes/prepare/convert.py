@@ -58,10 +58,7 @@ def _step(report: Conversion, engine: str, work: Callable[[], Conversion]) -> Co
 
 
 def _freeze(report: Conversion, source: Path, staging: Path, keys: list[str], config: RuntimeConfig) -> Conversion:
-    import tensorflow as tf
-
-    model = tf.saved_model.load(str(source), tags=list(SERVE_TAGS))
-    frozen = freeze(model, keys, optimise=config.gpu is None)
+    frozen = freeze(source, SERVE_TAGS, keys, optimise=config.gpu is None)
     size = frozen.graph.ByteSize()
     if size > _GRAPH_BYTES_MAX:
         raise NotFreezable(f"the graph has {size} bytes; a graph with its weights can have 2 GiB")

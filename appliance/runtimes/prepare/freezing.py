@@ -1,9 +1,13 @@
 """A SavedModel's functions become one graph without variables, optimised beforehand. Imports tensorflow."""
 
+import gc
+import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
+from appliance.runtimes.memory import give_back
 from appliance.runtimes.prepared import Tensors
 
 _READS: Final = {"VarHandleOp", "ReadVariableOp", "ResourceGather", "ResourceGatherNd"}
@@ -27,32 +31,39 @@ class Frozen:
     same_as: Mapping[str, str]
 
 
-def freeze(model: Any, keys: Iterable[str], *, optimise: bool) -> Frozen:
-    """Freeze the signatures `keys` of a loaded SavedModel. Raises: NotFreezable."""
+def freeze(folder: Path, tags: Iterable[str], keys: Iterable[str], *, optimise: bool) -> Frozen:
+    """Freeze the signatures `keys` of a SavedModel. Raises: NotFreezable, and whatever tensorflow raises.
+
+    Takes some twenty times the weights' size in memory, for a while.
+    """
+    frozen = _merged(folder, tags, keys)
+    gc.collect()  # the model itself, full of circles; what follows needs the room
+    give_back()
+    _share_constants(frozen.graph)
+    if optimise:
+        return replace(frozen, graph=_optimised(frozen.graph, frozen.tensors.values()))
+    return frozen
+
+
+def _merged(folder: Path, tags: Iterable[str], keys: Iterable[str]) -> Frozen:
     import tensorflow as tf
 
-    functions: dict[str, _Function] = {}
+    model = tf.saved_model.load(str(folder), tags=list(tags))
     seen: dict[bytes, str] = {}
     same_as: dict[str, str] = {}
+    tensors: dict[str, Tensors] = {}
+    graph = tf.Graph()
     for key in keys:
         function = _frozen(key, model.signatures[key])
-        content = _content(function)
-        if content in seen:
-            same_as[key] = seen[content]
-        else:
-            seen[content] = key
-            functions[key] = function
-    graph, tensors = tf.Graph(), {}
-    with graph.as_default():
-        for index, (key, function) in enumerate(functions.items()):
-            prefix = f"s{index}"
+        first = seen.setdefault(_content(function), key)
+        if first != key:
+            same_as[key] = first
+            continue
+        prefix = f"s{len(tensors)}"
+        with graph.as_default():
             tf.import_graph_def(function.definition, name=prefix)
-            tensors[key] = function.tensors(prefix)
-    definition = graph.as_graph_def()
-    _share_constants(definition)
-    if optimise:
-        definition = _optimised(definition, tensors.values())
-    return Frozen(definition, tensors, same_as)
+        tensors[key] = function.tensors(prefix)
+    return Frozen(graph.as_graph_def(), tensors, same_as)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +115,7 @@ def _refuse(key: str, graph: Any, *, allowed: set[str]) -> None:
 def _content(function: _Function) -> bytes:
     """Equal for two signatures that are the same function with the same aliases."""
     nodes: bytes = function.definition.SerializeToString(deterministic=True)
-    return nodes + function.tensors("").model_dump_json().encode()
+    return hashlib.sha256(nodes + function.tensors("").model_dump_json().encode()).digest()
 
 
 def _share_constants(definition: Any) -> None:
@@ -113,7 +124,8 @@ def _share_constants(definition: Any) -> None:
     shared: dict[str, str] = {}
     for node in definition.node:
         if node.op == "Const" and not node.input:
-            kept = first.setdefault(node.attr["value"].SerializeToString(deterministic=True), node.name)
+            value = hashlib.sha256(node.attr["value"].SerializeToString(deterministic=True)).digest()
+            kept = first.setdefault(value, node.name)
             if kept != node.name:
                 shared[node.name] = kept
     for node in definition.node:
@@ -134,14 +146,10 @@ def _remove(definition: Any, names: set[str]) -> None:
 
 def _optimised(definition: Any, tensors: Iterable[Tensors]) -> Any:
     """What a session would do before its first run, done here: folding, fusing, pruning."""
-    import tensorflow as tf
-    from tensorflow.core.protobuf import config_pb2
+    from tensorflow.core.protobuf import config_pb2, meta_graph_pb2
     from tensorflow.python.grappler import tf_optimizer
 
-    graph = tf.Graph()
-    with graph.as_default():
-        tf.import_graph_def(definition, name="")
-    meta_graph = tf.compat.v1.train.export_meta_graph(graph_def=graph.as_graph_def(), graph=graph)
+    meta_graph = meta_graph_pb2.MetaGraphDef(graph_def=definition)
     kept = [name for each in tensors for name in (*each.inputs.values(), *each.outputs.values())]
     meta_graph.collection_def["train_op"].node_list.value.extend(kept)  # what grappler has to leave in place
     config = config_pb2.ConfigProto()
