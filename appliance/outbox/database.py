@@ -4,7 +4,6 @@ Files in the folder: `results-N.db` (the highest N is the one in use), `highwate
 nowhere else; other processes only read them.
 """
 
-import errno
 import json
 import logging
 import sqlite3
@@ -17,7 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.outbox import highwater
-from appliance.outbox.errors import DiskFailed, DiskFull, OutboxDamaged, OutboxError
+from appliance.outbox.errors import DiskFailed, OutboxDamaged, OutboxError
+from appliance.outbox.faults import in_our_words
 from appliance.outbox.numbering import Entry, Losses, Stream, Streams, rows_for
 from appliance.outbox.row import GAP_TOPIC, Recorded, Row, gap
 
@@ -36,13 +36,12 @@ PRAGMA user_version = 1;
 """
 _INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
-_DAMAGE_WORDS: Final = ("malformed", "not a database", "no such table", "no such column", "Could not decode")
-
 FORGET_MAX_ROWS: Final = 1000
 """Deleted in one transaction: a long backlog that was acknowledged must not hold up the next part."""
 _RESERVED_AHEAD: Final = 100
 """Numbers set aside at once in the high-water file: one more fsync for so many results."""
-_ROW_OVERHEAD_BYTES: Final = 256
+_PAGE_BYTES: Final = 4096
+_ROW_OVERHEAD_BYTES: Final = 160
 _KEPT_FREE_BYTES: Final = 262_144
 """Of the outbox's limit, for gap messages and for the tables' own pages."""
 
@@ -160,7 +159,7 @@ class Database:
             for entry in entries:
                 streams = dict(work.streams)
                 rows, unfit = rows_for(entry, streams, work.last_row)
-                size = sum(len(row.payload) + _ROW_OVERHEAD_BYTES for row in rows)
+                size = sum(_room_for(len(row.payload)) for row in rows)
                 if size > room and self._drops_oldest:
                     self._drop_oldest(work, size, acknowledged)
                     room = self._limit - self._used()
@@ -215,8 +214,7 @@ class Database:
             if version > FORMAT:
                 msg = f"The outbox {self.path} is of a newer appliance (format {version}): install that one again"
                 raise DiskFailed(msg)
-            self._page_bytes: int = self._value("PRAGMA page_size")
-            self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // self._page_bytes + 64}")
+            self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // _PAGE_BYTES + 64}")
             found = self._db.execute("SELECT checksum, content FROM state").fetchone()
             newest_row = self._value("SELECT max(row) FROM rows") or 0
             used, oldest = self._used(), self._oldest()
@@ -257,7 +255,7 @@ class Database:
             first = gaps[stream].sequence if stream in gaps else sequence
             payload = gap(stream, first, through, "outbox_full")
             gaps[stream] = Row(row, camera, GAP_TOPIC, stream, first, through, payload)
-            freed += size + _ROW_OVERHEAD_BYTES
+            freed += _room_for(size)
             last_row = row
             work.lost += topic != GAP_TOPIC
         oldest.close()
@@ -302,7 +300,7 @@ class Database:
 
     def _used(self) -> int:
         pages: int = self._value("PRAGMA page_count") - self._value("PRAGMA freelist_count")
-        return pages * self._page_bytes
+        return pages * _PAGE_BYTES
 
     def _oldest(self) -> tuple[int | None, int | None]:
         found = self._db.execute("SELECT row, recorded_utc_ns FROM rows ORDER BY row LIMIT 1").fetchone()
@@ -343,7 +341,10 @@ def create(path: Path, rows: Iterable[Row], last_row: int) -> int:
         staging.unlink(missing_ok=True)
         db = sqlite3.connect(staging, isolation_level=None)
         try:
-            db.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN;" + _SCHEMA)
+            db.executescript(
+                f"PRAGMA page_size = {_PAGE_BYTES}; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN;"
+                + _SCHEMA
+            )
             for row in rows:
                 insert(db, [row])
                 count += 1
@@ -371,30 +372,12 @@ def save_state(db: sqlite3.Connection, last_row: int, pending: int, streams: Str
     db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (zlib.crc32(content.encode()), content))
 
 
-@contextmanager
-def in_our_words(what: str) -> Generator[None]:
-    """Turn what SQLite and the file system raise into OutboxError's kinds.
-
-    By text: the numeric code is there only since Python 3.11; the texts are SQLite's own constants.
-    """
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error)
-        if "disk is full" in text:
-            msg = f"{what} cannot grow: the disk is full; make room on it"
-            raise DiskFull(msg) from error
-        if isinstance(error, sqlite3.IntegrityError) or any(words in text for words in _DAMAGE_WORDS):
-            msg = f"{what} is damaged ({text})"
-            raise OutboxDamaged(msg) from error
-        msg = f"{what} cannot be used ({text}): look at the disk and at the folder's permissions"
-        raise DiskFailed(msg) from error
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            msg = f"{what} cannot grow: the disk is full; make room on it"
-            raise DiskFull(msg) from error
-        msg = f"{what} cannot be used ({error.strerror}): look at the disk and at the folder's permissions"
-        raise DiskFailed(msg) from error
+def _room_for(payload_bytes: int) -> int:
+    """What a row takes at most: SQLite puts whole rows on a page, and long ones on pages of their own."""
+    row_bytes = payload_bytes + _ROW_OVERHEAD_BYTES
+    if row_bytes > _PAGE_BYTES:
+        return _PAGE_BYTES * (1 + -(-row_bytes // _PAGE_BYTES))
+    return _PAGE_BYTES // (_PAGE_BYTES // row_bytes)
 
 
 def _receipt(row: Row, committed_ns: int) -> Recorded:

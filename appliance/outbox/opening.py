@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from appliance.outbox import highwater, smallfile, watermark
-from appliance.outbox.database import Database, Limits, create, in_our_words
+from appliance.outbox.database import Database, Limits, create
 from appliance.outbox.errors import OutboxDamaged, OutboxError
+from appliance.outbox.faults import in_our_words
 from appliance.outbox.row import Row
 from appliance.outbox.salvage import Expected, Salvage
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from appliance.outbox.config import MqttConfig
-from appliance.outbox.database import in_our_words
 from appliance.outbox.delivery import Delivery
 from appliance.outbox.errors import OutboxError
+from appliance.outbox.faults import in_our_words
 from appliance.outbox.identity import client_id
 from appliance.outbox.link import Link
 from appliance.outbox.lock import ProcessLock

@@ -5,8 +5,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from appliance.outbox.database import in_our_words
 from appliance.outbox.errors import OutboxDamaged
+from appliance.outbox.faults import in_our_words
 from appliance.outbox.opening import current
 from appliance.outbox.row import Row, from_disk
 

@@ -12,8 +12,11 @@ from appliance.outbox.row import Row
 
 FILE_NAME: Final = "watermark.json"
 
-_PERIOD_S: Final = 0.05
-"""Receipts of this long are written together: a crash costs at most these as duplicates."""
+_PERIOD_S: Final = 0.5
+_ROWS_MANY: Final = 50
+_PERIOD_OF_MANY_S: Final = 0.05
+"""Receipts of half a second are written together; with many of them, of a twentieth. A crash of the gateway costs
+these as duplicates, and no more; each write costs a disk its two fsyncs."""
 _STREAMS_MAX: Final = 256
 """Streams that ended are forgotten when there are more: only a running one can still lose something."""
 
@@ -54,6 +57,7 @@ class Watermark:
         self._sequences = dict(self._acknowledged.sequences)
         self._damaged_in: str | None = None
         self._row = self._acknowledged.row
+        self._unwritten = 0
         self._written_ns = 0
 
     @property
@@ -64,6 +68,7 @@ class Watermark:
     def advance(self, row: Row) -> None:
         """The broker has `row` and all before it. Reaches the disk with `flush`."""
         self._row = row.row
+        self._unwritten += 1
         self._sequences.pop(row.stream, None)
         self._sequences[row.stream] = row.through
         while len(self._sequences) > _STREAMS_MAX:
@@ -77,7 +82,8 @@ class Watermark:
         """Seconds until `flush` has something to write; None when nothing changed."""
         if (self._row, self._damaged_in) == (self._acknowledged.row, self._acknowledged.damaged_in):
             return None
-        return max(0.0, _PERIOD_S - (time.monotonic_ns() - self._written_ns) / 1e9)
+        period_s = _PERIOD_S if self._unwritten < _ROWS_MANY else _PERIOD_OF_MANY_S
+        return max(0.0, period_s - (time.monotonic_ns() - self._written_ns) / 1e9)
 
     def flush(self) -> None:
         """Write it, in milliseconds, where something changed. Raises DiskFailed; the caller may go on."""
@@ -98,3 +104,4 @@ class Watermark:
         finally:
             self._written_ns = time.monotonic_ns()
         self._acknowledged = now
+        self._unwritten = 0

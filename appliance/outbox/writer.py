@@ -10,8 +10,9 @@ from typing import Final
 from appliance.outbox import watermark
 from appliance.outbox.backoff import Backoff
 from appliance.outbox.ballast import Ballast
-from appliance.outbox.database import FORGET_MAX_ROWS, Database, Limits, Written, in_our_words
+from appliance.outbox.database import FORGET_MAX_ROWS, Database, Limits, Written
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError, OutboxFull
+from appliance.outbox.faults import in_our_words
 from appliance.outbox.intake import Intake, Work
 from appliance.outbox.lock import ProcessLock
 from appliance.outbox.numbering import Losses

@@ -305,6 +305,19 @@ def test_the_oldest_give_way_where_that_is_wanted_and_subscribers_learn_which(fo
     database.close()
 
 
+@pytest.mark.parametrize("length", [10, 900, 1900, 2100, 3900, 4200, 9000, 60_000])
+def test_the_limit_holds_for_results_of_any_length(folder, length):
+    database = open_database(folder, SMALL)
+    entries = [Entry("top", "result", {"pad": "x" * length})] * 200
+    for _ in range(400):
+        if database.write(entries, 0).taken == 0:
+            break
+    else:
+        raise AssertionError("it never was full")
+    assert SMALL.max_bytes * 0.85 < database.used_bytes <= SMALL.max_bytes
+    database.close()
+
+
 def test_dropping_does_not_touch_what_the_broker_has(folder):
     database = open_database(folder, Limits(SMALL.max_bytes, drop_oldest=True))
     entries = [Entry("top", "result", {"pad": "x" * 4000})] * 100
