@@ -10,7 +10,7 @@ ApplianceError
 """
 
 from appliance.errors import ApplianceError
-from appliance.serving.errors import LoadError, LoadRefused
+from appliance.serving import LoadError, LoadRefused
 
 __all__ = ["InvalidInput", "LoadError", "LoadRefused", "NotASavedModel", "PredictError"]
 

@@ -17,8 +17,7 @@ from appliance.runtimes.prepared import Prepared, PreparedCache, key_of
 from appliance.runtimes.tensorflow.opening import does_not_run
 from appliance.runtimes.warmup import warm_up
 from appliance.runtimes.workers import new_workers_at_normal_priority
-from appliance.serving.ids import ServableId
-from appliance.serving.resources import ResourceAllocation, main_ram
+from appliance.serving import ResourceAllocation, ServableId, main_ram
 
 _OVER_DISK: dict[Engine, float] = {"litert": 1.5, "tensorflow-frozen": 7, "tensorflow-saved-model": 4}
 """What a model takes in memory at most, for each byte of its SavedModel: graph, session and packed weights. Measured

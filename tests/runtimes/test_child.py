@@ -35,7 +35,7 @@ def test_it_says_how_it_ended_and_what_it_said_last(module):
 
 
 def test_what_libraries_say_in_passing_is_not_how_it_ended(module):
-    text = "import sys; print('ValueError: why\\nI0000 00:00:1 port.cc:153] oneDNN is on\\n', file=sys.stderr); sys.exit(1)"
+    text = "import sys; print('ValueError: why\\nI0000 00:00:1 port.cc:1] oneDNN\\n', file=sys.stderr); sys.exit(1)"
     assert Child(module(text), []).wait(20).how == "ValueError: why"
 
 

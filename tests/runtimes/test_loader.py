@@ -13,7 +13,7 @@ from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.errors import LoadError, LoadRefused, NotASavedModel
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.memory import resident_bytes
-from appliance.serving.ids import ServableId
+from appliance.serving import ServableId
 
 ID = ServableId("surface", 7)
 

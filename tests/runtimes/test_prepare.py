@@ -14,7 +14,7 @@ from appliance.runtimes.child import Child
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.prepared import Prepared
-from appliance.serving.ids import ServableId
+from appliance.serving import ServableId
 
 ID = ServableId("surface", 7)
 

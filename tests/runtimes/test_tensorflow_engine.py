@@ -29,7 +29,7 @@ def test_serving_never_imports_tensorflow(models, tmp_path):
         "import sys, numpy as np; from pathlib import Path\n"
         "from appliance.runtimes.config import RuntimeConfig\n"
         "from appliance.runtimes.loader import SavedModelLoader\n"
-        "from appliance.serving.ids import ServableId\n"
+        "from appliance.serving import ServableId\n"
         "config = RuntimeConfig(cache=Path(sys.argv[2]), engines=['tensorflow-saved-model'])\n"
         "model = SavedModelLoader(Path(sys.argv[1]), config).load(ServableId('affine', 1))\n"
         "print(model.predict({'x': np.array([[1.0]], np.float32)})['y'][0, 0], 'tensorflow' in sys.modules)\n"
