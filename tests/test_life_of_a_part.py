@@ -275,6 +275,9 @@ def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, subscriber, tmp_
         line = appliance(outbox=f'folder = "{disk / "outbox"}"\nmax_bytes = "6 MiB"').start()
         until(lambda: any(result["verdict"] == "pass" for result in subscriber.results), "a part that passes")
         filler = disk / "filler"
+        free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+        found = {str(one): one.stat().st_size for one in disk.rglob("*")}
+        assert free > 1_000_000, f"the disk was full before the test filled it: {found}"
         with filler.open("wb") as file:
             try:
                 while True:

@@ -21,6 +21,11 @@ def resident_mb(line: Appliance) -> float:
     return pages * 4096 / 1e6
 
 
+def judging(subscriber: Subscriber) -> int | None:
+    """The version that judged last."""
+    return next((one["model"]["version"] for one in reversed(subscriber.results) if one["model"]), None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--starts", type=int, default=5)
@@ -76,7 +81,7 @@ def memory(line: Appliance, subscriber: Subscriber, base: Path, options: argpars
         shutil.copytree(base / "1", base / "staging")
         (base / "staging" / "assets.extra" / "note.txt").write_text(str(swap))
         (base / "staging").rename(base / str(swap))
-        until(lambda swap=swap: subscriber.results[-1]["model"]["version"] == swap, f"version {swap}", 120)
+        until(lambda swap=swap: judging(subscriber) == swap, f"version {swap}", 120)
         if swap in {2, 6, 11, options.swaps + 1}:
             rows.append((f"{swap - 1} swaps", resident_mb(line)))
     line.stop()
