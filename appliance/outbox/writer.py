@@ -106,14 +106,17 @@ class Writer:
         return database
 
     def _opened(self, database: Database) -> None:
-        damaged = damaged_files(self._folder)
-        self.notice = None
-        if damaged:
-            self.notice = (
-                f"An outbox was damaged and is kept as {damaged[-1]}: see the gap messages for what is lost,"
-                " have the disk looked at, and delete the file"
-            )
+        self.notice = self._damage_kept()
         self.waiting = (database.pending, database.used_bytes, database.oldest_utc_ns)
+
+    def _damage_kept(self) -> str | None:
+        damaged = damaged_files(self._folder)
+        if not damaged:
+            return None
+        return (
+            f"An outbox was damaged and is kept as {damaged[-1]}: see the gap messages for what is lost,"
+            " have the disk looked at, and delete the file"
+        )
 
     def _write(self, database: Database, work: Work) -> None:
         self.busy_since_ns = time.monotonic_ns()
@@ -149,7 +152,7 @@ class Writer:
             _log.exception("a listener failed on what was recorded")
 
     def _look_around(self, database: Database) -> None:
-        """Once a second: the ballast, and the gateway's file.
+        """Once a second: the ballast, the damaged files (a person deletes them), and the gateway's file.
 
         That says the same as acknowledge(), later, and also whether the gateway could read ours.
         """
@@ -158,6 +161,8 @@ class Writer:
             return
         self._looked_ns = now_ns
         self._ballast.restore()
+        if self.notice is not None:
+            self.notice = self._damage_kept()
         try:
             changed_ns = watermark.changed_ns(self._folder)
             if changed_ns == self._watermark_seen_ns:
