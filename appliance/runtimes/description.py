@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from appliance.runtimes.dtypes import numpy_name
 from appliance.runtimes.errors import NotASavedModel
 from appliance.runtimes.model import Signature, TensorSpec
-from appliance.runtimes.tensorflow.dtypes import numpy_name
 from appliance.runtimes.wire import BYTES, VARINT, WireError, fields, signed
 
 SERVE_TAGS = ("serve",)

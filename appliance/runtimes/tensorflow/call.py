@@ -6,10 +6,10 @@ from contextlib import suppress
 
 import numpy as np
 
+from appliance.runtimes.dtypes import STRING, numpy_name
 from appliance.runtimes.errors import InvalidInput, PredictError
 from appliance.runtimes.model import Array, Signature, check_names
 from appliance.runtimes.tensorflow.capi import INVALID_ARGUMENT, Output, Pointer, TensorFlow
-from appliance.runtimes.tensorflow.dtypes import STRING, numpy_name
 from appliance.runtimes.tensorflow.feed import Feed, feed_for
 from appliance.runtimes.tensorflow.session import Session
 from appliance.runtimes.tensorflow.strings import strings_of

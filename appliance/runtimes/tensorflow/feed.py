@@ -6,10 +6,10 @@ from typing import Protocol
 
 import numpy as np
 
+from appliance.runtimes.dtypes import STRING, tensorflow_number
 from appliance.runtimes.memory import aligned
 from appliance.runtimes.model import Array, TensorSpec, checked_input
 from appliance.runtimes.tensorflow.capi import TensorFlow
-from appliance.runtimes.tensorflow.dtypes import STRING, tensorflow_number
 from appliance.runtimes.tensorflow.strings import tensor_of
 
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from appliance.runtimes.dtypes import STRING
 from appliance.runtimes.errors import InvalidInput
 from appliance.runtimes.model import Array
 from appliance.runtimes.tensorflow.capi import Deallocator, TensorFlow
-from appliance.runtimes.tensorflow.dtypes import STRING
 
 _TSTRING_BYTES = 24
 """sizeof(TF_TString), the same on every 64-bit platform."""
