@@ -20,16 +20,16 @@ LABELS = ("present", "missing")
 SIDE_PX = 64
 """Every region is shown to the model as a square of this size, in grey: some photographs were taken by daylight, and
 a model that sees colours takes blue wood for metal."""
-SHIFT_PX = 14
+SHIFT_PX = 36
 """How far a region may lie from where it should, in the photograph's pixels, and still be learnt from."""
-EPOCHS = 14
+EPOCHS = 12
 BATCH = 64
 HELD_OUT = 0.4
 INSPECTION = {
     "labels": list(LABELS),
     "good_label": "present",
     "output": "scores",
-    "limits": {"good_min": 0.8, "per_class": {"missing": 0.5}},
+    "limits": {"good_min": 0.7, "per_class": {"missing": 0.5}},
 }
 
 
@@ -91,8 +91,10 @@ def split(parts: list[tuple[str, Part]], seed: int) -> tuple[list[Part], list[Pa
 
 def show(photograph, region, shift=(0, 0)):
     """(64, 64, 1): what the model sees of one region, exactly as the appliance will cut it when shift is zero."""
-    x, y = (max(place + by, 0) for place, by in zip(region[:2], shift, strict=True))
-    cut = photograph[y : y + region[3], x : x + region[2]]
+    x, y, width, height = region
+    x = min(max(x + shift[0], 0), photograph.shape[1] - width)
+    y = min(max(y + shift[1], 0), photograph.shape[0] - height)
+    cut = photograph[y : y + height, x : x + width]
     small = cv2.resize(cut, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)[:, :, np.newaxis]
 
@@ -137,12 +139,12 @@ def learn(data: Path, model_dir: Path, seed: int) -> None:
 
 
 def _examples(parts: list[Part], regions: dict[str, list[int]], rng: np.random.Generator):
-    """Every region as it is and eight times mirrored, elsewhere and in another light; 1 where its screw is missing."""
+    """Every region as it is and twelve times mirrored, elsewhere and in another light; 1 where its screw is missing."""
     pictures, missing = [], []
     for part in parts:
         photograph = cv2.imread(str(part.path))
         for name, region in regions.items():
-            for turn in range(9):
+            for turn in range(13):
                 shift = rng.integers(-SHIFT_PX, SHIFT_PX + 1, 2) if turn else (0, 0)
                 light = rng.uniform(0.6, 1.4) if turn else 1.0
                 picture = show(photograph, region, shift) * light
