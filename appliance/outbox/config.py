@@ -17,8 +17,8 @@ class OutboxConfig(BaseModel, extra="forbid", frozen=True):
     max_bytes: ByteSize = Field(
         default=ByteSize(2 * 1024**3),
         ge=4 * 1024**2,
-        description="Most disk the waiting results may take. A result needs about 1.5 KB: "
-        "2 GiB is 10 parts a second for 40 hours without a broker.",
+        description="Most disk the waiting results may take. A result needs about 1 KB: "
+        "2 GiB is 10 parts a second for more than two days without a broker.",
     )
     policy: Literal["stop", "drop_oldest"] = Field(
         default="stop",
