@@ -375,6 +375,7 @@ def test_a_refused_result_is_not_sent_it_waits_until_it_is_allowed(tmp_path, ope
     until(lambda: f"refuses messages on {BASE}/top/result" in (publisher.state().problem or ""), "the sentence")
     assert publisher.state().acknowledged == 0
     assert outbox.depth().rows == 120
+    until(lambda: publisher.state().under_way == 0, "the answers to all that were under way")
     refused = publisher.state().refused_total
     until(lambda: publisher.state().refused_total > refused, "it to be tried again")
     assert publisher.state().refused_total <= refused + 2, "one at a time"
