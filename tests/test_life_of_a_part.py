@@ -278,11 +278,10 @@ def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, subscriber, tmp_
         free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
         found = {str(one): one.stat().st_size for one in disk.rglob("*")}
         assert free > 1_000_000, f"the disk was full before the test filled it: {found}"
-        with filler.open("wb") as file:
+        with filler.open("wb", buffering=0) as file:
             try:
                 while True:
                     file.write(b"x" * 65536)
-                    file.flush()
             except OSError:
                 pass
         until(lambda: "NOT_RECORDED" in json.dumps(line.get("/healthz")[1]), "NOT_RECORDED in health")
