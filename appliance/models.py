@@ -40,6 +40,7 @@ logger = logging.getLogger(__name__)
 
 _UNLOAD_S: Final = 5.0
 _LOOK_S: Final = 0.2
+_LOADER_NICE: Final = 5
 _POLICIES: Final = {
     "availability_preserving": availability_preserving,
     "resource_preserving": resource_preserving,
@@ -194,5 +195,9 @@ def _polite_executor(what: str) -> Executor:
 
 
 def _stand_back() -> None:
-    """The calling thread, and those it starts, run when nobody else wants to."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    """The calling thread, and those it starts, come after the line's.
+
+    Not the very last: a thread that has the interpreter's lock and is kept from the processor by somebody else's work
+    would keep the line waiting with it. What is heavy, the preparation, is a process of its own and does come last.
+    """
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOADER_NICE)
