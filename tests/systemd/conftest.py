@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from machine import CHECKOUT, Machine, MachineUnavailable, machine
-from running import BASE, DEMO_MODEL
+from running import BASE, DEMO_MODEL, until
 
 UNIT = "appliance.service"
 STATE = "/var/lib/appliance"
@@ -73,9 +73,9 @@ class Box:
         )
         self.machine.path("/etc/appliance/appliance.toml").write_text(text)
 
-    def start(self) -> None:
+    def start(self, timeout_s: float = 90) -> None:
         """Returns when the service has said READY."""
-        done = self.machine.run("systemctl", "start", UNIT, check=False, timeout_s=90)
+        done = self.machine.run("systemctl", "start", UNIT, check=False, timeout_s=timeout_s)
         assert done.returncode == 0, "\n".join(str(entry["MESSAGE"]) for entry in self.log())
 
     def stop(self) -> None:
@@ -98,6 +98,10 @@ class Box:
     @property
     def main_pid(self) -> int:
         return int(self.show("MainPID"))
+
+    def wait_until_back_from(self, pid: int, timeout_s: float) -> None:
+        """Until another process than `pid` has said READY."""
+        until(lambda: self.main_pid not in (0, pid) and self.is_active, "the service to be back", timeout_s)
 
     def kill(self, signal: str) -> None:
         """Send a signal to the line's process, and to nothing else."""

@@ -17,8 +17,10 @@ from machine import CHECKOUT
 from running import Mosquitto, Subscriber, until
 
 UNIT = "appliance.service"
-RESTART_S = 60.0
+RESTART_S = 90.0
 """From death to the next result: the watchdog's six seconds, then starting, on a machine that is busy."""
+PREPARE_S = 240.0
+"""A model is prepared with the time that everybody else leaves over."""
 
 
 def more_results(subscriber, count: int) -> list[dict]:
@@ -45,11 +47,13 @@ def command_line(pid: int) -> str:
     return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
 
 
+@pytest.mark.timeout(2 * PREPARE_S)
 def test_it_prepares_its_model_and_judges_every_part_behind_the_units_walls(fresh_box, subscriber):
     fresh_box.configure(deadline_ms=2000)  # not about time: this machine may be busy with other tests
-    fresh_box.start()
-    before = len(subscriber.results)
-    judged = [result["evaluation"] for result in more_results(subscriber, 20)[before:]]
+    fresh_box.start(PREPARE_S)
+    until(lambda: fresh_box.said("{name: surface version: 1} is available"), "the model", PREPARE_S)
+    before = len(subscriber.results) + 5  # those may have been on their way
+    judged = [result["evaluation"] for result in more_results(subscriber, 25)[before:]]
     assert set(judged) <= {"OK", "NotOK", "NotDecidable"}
     assert subscriber.latest["availability"] == b"online"
 
@@ -108,20 +112,18 @@ def test_a_hung_line_is_killed_and_started_anew_and_nothing_is_lost(box, subscri
     more_results(subscriber, 10)
     hung = box.main_pid
     box.kill("STOP")
-    until(lambda: box.restarts == 1 and box.is_active, "the watchdog to restart the service", RESTART_S)
-    assert box.main_pid != hung
+    box.wait_until_back_from(hung, RESTART_S)
     assert box.said("Watchdog timeout")
     assert_nothing_lost(more_results(subscriber, 10))
 
 
 def test_after_kill_9_it_is_back_and_nothing_recorded_is_lost(box, subscriber):
     box.start()
-    for death in range(1, 4):
+    for _ in range(3):
         more_results(subscriber, 10)
+        killed = box.main_pid
         box.kill("KILL")
-        until(
-            lambda deaths=death: box.restarts == deaths and box.is_active, "systemd to restart the service", RESTART_S
-        )
+        box.wait_until_back_from(killed, RESTART_S)
     assert_nothing_lost(more_results(subscriber, 10))
 
 
