@@ -4,7 +4,6 @@ Here is what must be steady, and nothing else: cameras, stations, the Manager, t
 network lives in the gateway's process (see deploy/decisions/0001).
 """
 
-import contextlib
 import gc
 import logging
 import os
@@ -22,7 +21,7 @@ from typing import Any, Final
 
 import cv2
 
-from appliance import clock, systemd
+from appliance import clock, scheduling, systemd
 from appliance.child import GatewayChild
 from appliance.config import ApplianceConfig, LineConfig, load_config
 from appliance.diagnosis import Findings, diagnose
@@ -33,7 +32,7 @@ from appliance.models import Models
 from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
 from appliance.status import LineStatus, OutboxStatus
-from camera import make_camera
+from camera.supervised import SupervisedCamera
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +46,6 @@ _DEADLINE_MARGIN: Final = 0.05
 """Share of the deadline kept for the verdict to be told; at most 5 ms."""
 _SELF_TEST_S: Final = 5.0
 _LATE_SHOWN_S: Final = 60.0
-_LINE_NICE: Final = -5
 
 
 class App:
@@ -69,6 +67,7 @@ class App:
         self._config_problem: str | None = None
         self._crashed: str | None = None
         self._lines: dict[str, CameraLine] = {}
+        self._cameras: dict[str, SupervisedCamera] = {}
         self._line_threads: dict[str, list[threading.Thread]] = {}
         self._late: dict[str, tuple[int, float]] = {}
         state = config.station.state_folder
@@ -89,7 +88,7 @@ class App:
         """Start, run until told to stop, stop. Returns the process' exit code."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signalled)
-        _take_priority()
+        scheduling.put_the_line_first()
         cv2.setNumThreads(1)  # two threads make a resize no faster, and its worst case worse
         shared = [
             self._thread("gateway", self._gateway.run),
@@ -174,8 +173,10 @@ class App:
             detect_frozen=line.camera.driver != "folder" if line.detect_frozen is None else line.detect_frozen,
             self_test_after_s=_SELF_TEST_S,
         )
+        camera = SupervisedCamera(line.camera, opened=partial(scheduling.enter_real_time, "driver"))
+        self._cameras[name] = camera
         return CameraLine(
-            make_camera(line.camera),
+            camera,
             recipe,
             reporter,
             settings,
@@ -191,7 +192,7 @@ class App:
 
     def _start_line(self, name: str, line: CameraLine) -> None:
         self._lines[name] = line
-        threads = [self._thread(f"{name}/{part}", body) for part, body in line.threads().items()]
+        threads = [self._thread(f"{name}/{role}", body, role) for role, body in line.threads().items()]
         self._line_threads[name] = threads
         for thread in threads:
             thread.start()
@@ -202,6 +203,7 @@ class App:
             thread.join(5.0)
             if thread.is_alive():
                 logger.error("The thread %s does not end; the process ends without it.", thread.name)
+        self._cameras.pop(name).end()
 
     def _record(self, camera: str, result: Result) -> None:
         self._decided[camera].append(result.verdict_ns)
@@ -232,11 +234,15 @@ class App:
             self._stop.set()
         self._wake.set()
 
-    def _thread(self, name: str, body: Callable[[], object]) -> threading.Thread:
-        return threading.Thread(target=self._guarded, args=(name, body), name=name, daemon=True)
+    def _thread(self, name: str, body: Callable[[], object], role: str | None = None) -> threading.Thread:
+        """`role`: the real-time priority, for those that a part waits for."""
+        return threading.Thread(target=self._guarded, args=(name, body, role), name=name, daemon=True)
 
-    def _guarded(self, name: str, body: Callable[[], object]) -> None:
+    def _guarded(self, name: str, body: Callable[[], object], role: str | None) -> None:
         """The boundary of each thread: a defect in one ends the process, and systemd starts it anew."""
+        scheduling.name_thread(name)
+        if role is not None:
+            scheduling.enter_real_time(role)
         try:
             body()
         except Exception:
@@ -372,12 +378,6 @@ class App:
             f"{parts} parts, {passed} passed; cameras: {cameras or 'none'}; "
             f"model: {versions or 'none'}; {waiting} results wait for the broker"
         )
-
-
-def _take_priority() -> None:
-    """A verdict is due in milliseconds, whatever else the box does. Threads started from now on inherit it."""
-    with contextlib.suppress(PermissionError):  # the unit gives it; a person who tries the line out may not have it
-        os.setpriority(os.PRIO_PROCESS, 0, min(_LINE_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 
 
 def _resident_bytes() -> int:

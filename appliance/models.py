@@ -1,7 +1,6 @@
 """The models of this box: the Manager, the folders it is fed from, and the runtime that loads."""
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +14,7 @@ from appliance.inspection import RecipeConfig
 from appliance.runtimes.config import GpuConfig, RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
+from appliance.scheduling import stand_back
 from appliance.serving import (
     Executor,
     FileSystemSource,
@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 
 _UNLOAD_S: Final = 5.0
 _LOOK_S: Final = 0.2
-_LOADER_NICE: Final = 5
 _POLICIES: Final = {
     "availability_preserving": availability_preserving,
     "resource_preserving": resource_preserving,
@@ -191,13 +190,4 @@ def _version_policy(model: ModelConfig) -> VersionPolicy:
 
 def _polite_executor(what: str) -> Executor:
     """Loading and warming up take what the line leaves over."""
-    return ThreadExecutor(f"model-{what}", at_start=_stand_back)
-
-
-def _stand_back() -> None:
-    """The calling thread, and those it starts, come after the line's.
-
-    Not the very last: a thread that has the interpreter's lock and is kept from the processor by somebody else's work
-    would keep the line waiting with it. What is heavy, the preparation, is a process of its own and does come last.
-    """
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOADER_NICE)
+    return ThreadExecutor(f"model-{what}", at_start=stand_back)

@@ -58,6 +58,9 @@ class Camera(Protocol):
         EndOfPictures.
         """
 
+    def idle(self) -> None:
+        """Nothing is asked at the moment: do what would hold up the next read(). Milliseconds. Raises: CameraLost."""
+
     def stop(self) -> None:
         """End acquiring; frames not yet read are dropped. Does nothing where it was not started."""
 

@@ -98,6 +98,10 @@ class SimulatedCamera(ABC):
             truth=shot.truth,
         )
 
+    def idle(self) -> None:
+        """Draw the next picture ahead, as a real sensor would cost this computer nothing either."""
+        self._look_ahead()
+
     def stop(self) -> None:
         self._shutter.stop()
 
@@ -106,7 +110,7 @@ class SimulatedCamera(ABC):
 
     def _look_ahead(self) -> None:
         upcoming = self._shutter.upcoming()
-        if upcoming is not None:
+        if upcoming is not None and (self._ahead is None or self._ahead[0] != upcoming):
             self._ahead = (upcoming, self._shot(upcoming))
 
     def _shot(self, number: int) -> Shot:

@@ -25,6 +25,13 @@ def sequences(results):
     return [result["sequence"] for result in results]
 
 
+def child_of(line, module):
+    """The process id of the line's child that runs this module; None while there is none."""
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(line.process.pid)]
+    rows = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    return next((int(row.split()[0]) for row in rows if module in row), None)
+
+
 def test_each_trigger_gives_one_result_in_order_and_valid(appliance, subscriber):
     line = appliance().start("--parts", "60")
     assert line.wait() == 0, line.log()
@@ -125,6 +132,25 @@ def test_a_camera_that_is_gone_fails_every_part_and_comes_back_by_itself(applian
     assert reasons[-1] != "CAMERA_LOST"
 
 
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_camera_driver_that_dies_or_hangs_is_replaced_and_every_part_has_its_result(appliance, subscriber, how):
+    line = appliance().start("--parts", "100")
+    until(lambda: len(subscriber.results) > 10, "first results")
+    driver = child_of(line, "camera.supervised")
+    os.kill(driver, how)
+    assert line.wait() == 0, line.log()
+    results = subscriber.results
+    assert [result["trigger_id"] for result in results] == list(range(100))
+    unseen = [result for result in results if result["evaluation"] == "Undefined"]
+    assert unseen
+    assert all(result["verdict"] == "fail" and result["deadline_met"] for result in unseen)
+    assert {result["reason"] for result in unseen} <= {"CAMERA_LOST", "FRAME_MISSING", "DEADLINE_EXPIRED"} | {
+        "TRIGGER_OVERLAPPED"
+    }
+    assert results[-1]["evaluation"] != "Undefined", "the driver is back"
+    assert "started again" in line.log()
+
+
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
@@ -207,10 +233,7 @@ def test_a_killed_line_loses_no_recorded_result_and_reuses_no_number(appliance, 
 def test_a_gateway_that_dies_is_started_again_and_the_line_judges_on(appliance, subscriber):
     line = appliance(line="takt_ms = 50", recipe="deadline_ms = 50").start("--parts", "150")
     until(lambda: len(subscriber.results) > 10, "first results")
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(line.process.pid)]
-    children = subprocess.run(command, capture_output=True, text=True, check=True)
-    gateway = next(row.split()[0] for row in children.stdout.splitlines() if "appliance.gateway" in row)
-    os.kill(int(gateway), signal.SIGKILL)
+    os.kill(child_of(line, "appliance.gateway"), signal.SIGKILL)
     assert line.wait() == 0, line.log()
     until(lambda: len({result["result_id"] for result in subscriber.results}) == 150, "all results")
     assert not any(result["reason"] == "DEADLINE_EXPIRED" for result in subscriber.results)

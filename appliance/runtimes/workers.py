@@ -5,11 +5,12 @@ workers that everybody else goes before, so they are given the program's own pri
 """
 
 import logging
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from appliance.scheduling import rejoin
 
 logger = logging.getLogger(__name__)
 
@@ -19,12 +20,11 @@ def new_workers_at_normal_priority() -> Iterator[None]:
     """Lift the threads that appear meanwhile and are not Python's to the program's priority."""
     before = _threads()
     yield
-    normal = os.getpriority(os.PRIO_PROCESS, os.getpid())
     ours = {thread.native_id for thread in threading.enumerate()}
     try:
         for thread in _threads() - before - ours:
             with suppress(ProcessLookupError):  # it has ended meanwhile
-                os.setpriority(os.PRIO_PROCESS, thread, normal)
+                rejoin(thread)
     except PermissionError:
         logger.warning(
             "a model's worker threads keep the low priority of loading, which makes it slower: set `threads = 1`, or "

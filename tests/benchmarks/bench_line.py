@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.app import App, _take_priority
+from appliance.app import App
 from appliance.config import load_config
 from appliance.demo.broker import Broker
 from appliance.inspection import Plan
 from appliance.models import newest_loader
+from appliance.scheduling import enter_real_time, put_the_line_first
 from appliance.serving import ServableId
 
 REPOSITORY = Path(__file__).parents[2]
@@ -116,7 +117,8 @@ def run_bare(config_file: Path, calls: int, period_s: float) -> dict:
     from camera import make_camera
 
     cv2.setNumThreads(1)
-    _take_priority()  # as the line has it
+    put_the_line_first()  # as the line has it
+    enter_real_time("station")
     config = load_config(config_file)
     _, _, loader = newest_loader(config, "bench", config.station.state_folder / "prepared")
     model = loader.load(ServableId("bench", 1))

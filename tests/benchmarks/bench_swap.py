@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from floor import Floor
 from running import DEMO_MODEL, Appliance, Mosquitto, Subscriber, until
 
 RESNET = """
@@ -61,7 +63,9 @@ def run(options: argparse.Namespace, folder: Path, port: int) -> None:
         extra=f'[models.beside]\nbase_path = "{beside}"',
     )
     subscriber = Subscriber(port)
+    floor = Floor(folder / "floor.npy")
     try:
+        floor.start()
         line.start()
         until(lambda: any(result["model"] for result in subscriber.results), "the first verdict", 180)
         time.sleep(5)
@@ -81,7 +85,10 @@ def run(options: argparse.Namespace, folder: Path, port: int) -> None:
         swap = subscriber.results[first:]
         until(lambda: line.stop() == 0, "a clean end")
         report(line, subscriber, quiet, swap, took)
+        floor.end()
+        compare(floor, quiet, swap)
     finally:
+        floor.end()
         subscriber.close()
         line.end()
 
@@ -116,6 +123,22 @@ def report(line: Appliance, subscriber: Subscriber, quiet: list[dict], swap: lis
             f"  {(result['trigger_id'] - begun) / 20:6.1f} s  {result['reason'] or '':<20} {result['processing_times']}"
         )
     print("\n".join(row for row in line.log().splitlines() if "serving" in row or "slept" in row))
+
+
+def compare(floor: Floor, quiet: list[dict], swap: list[dict]) -> None:
+    """What the machine did to a bare loop with the line's rights, in the same stretches."""
+    print(f"{floor.title:<24} {'rounds':>6} {'':>11} {'p50':>8} {'p99':>8} {'worst':>8}")
+    worst = []
+    for name, results in (("quiet", quiet), ("swap", swap)):
+        spent = floor.between(*(exposed_s(results[place]) for place in (0, -1)))
+        p50, p99 = np.percentile(spent, [50, 99])
+        worst.append(max(spent))
+        print(f"{name:<24} {len(spent):>6} {'':>11} {p50:>8.2f} {p99:>8.2f} {max(spent):>8.2f}")
+    print(f"worst during the swap / worst in the quiet stretch: {worst[1] / worst[0]:.2f}")
+
+
+def exposed_s(result: dict) -> float:
+    return datetime.fromisoformat(result["exposure_time_utc"]).timestamp()
 
 
 def total(result: dict) -> float:

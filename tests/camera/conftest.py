@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from camera import make_camera
+from camera.supervised import SupervisedCamera
 
 
 @pytest.fixture
@@ -20,20 +21,22 @@ def pictures(tmp_path) -> Path:
     return folder
 
 
-@pytest.fixture(params=["virtual", "folder"])
+@pytest.fixture(params=["virtual", "folder", "virtual supervised", "folder supervised"])
 def make(request, pictures):
-    """Makes a camera of each driver, small and quick, closed at the end of the test."""
+    """Makes a camera of each driver, here and in a process of its own, small and quick, closed at the test's end."""
     made = []
+    driver, _, supervised = request.param.partition(" ")
+    build = SupervisedCamera if supervised else make_camera
     own = {
         "virtual": {"width_px": 96, "height_px": 60},
         "folder": {"folder": str(pictures)},
-    }[request.param]
+    }[driver]
 
     def make_one(**settings):
-        camera = make_camera({"driver": request.param, "latency_s": 0.002, "exposure_s": 0.0, **own, **settings})
+        camera = build({"driver": driver, "latency_s": 0.002, "exposure_s": 0.0, **own, **settings})
         made.append(camera)
         return camera
 
     yield make_one
     for camera in made:
-        camera.close()
+        camera.end() if supervised else camera.close()

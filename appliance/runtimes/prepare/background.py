@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from appliance.scheduling import keep_off_the_line
+
 _NICE_MAX: Final = 19
 _PR_SET_PDEATHSIG: Final = 1
 _IOPRIO_SET: Final = {"x86_64": 251, "aarch64": 30}
@@ -22,7 +24,7 @@ def become_background(data_max_bytes: int) -> None:
     What the system refuses is left: it costs the line a little time, not a part.
     """
     os.nice(_NICE_MAX)
-    _leave_a_processor_free()
+    keep_off_the_line()  # priority alone is not enough: shared memory and hypervisors know none
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -34,14 +36,3 @@ def become_background(data_max_bytes: int) -> None:
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_DATA, (data_max_bytes, data_max_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _leave_a_processor_free() -> None:
-    """Priority alone is not enough: with every processor at work the line's threads woke up to 50 ms late.
-
-    Shared memory and caches, and a hypervisor that takes its share back, know no priorities.
-    """
-    mine = sorted(os.sched_getaffinity(0))
-    if len(mine) > 1:
-        with suppress(OSError):
-            os.sched_setaffinity(0, mine[1:])

@@ -1,0 +1,124 @@
+"""What crosses between the two processes: one request, one answer, as JSON in one datagram."""
+
+import json
+import socket
+from dataclasses import dataclass
+from typing import Any, Final
+
+from camera import errors
+from camera.frame import Frame, FrameStatus, PixelFormat
+from camera.protocol import CameraInfo
+
+DATAGRAM_MAX: Final = 1 << 16
+"""Bytes of the largest message; pixels are not in it."""
+_RAISED: Final[dict[str, type[Exception]]] = {
+    kind.__name__: kind
+    for kind in (
+        errors.CameraConfigError,
+        errors.CameraInUse,
+        errors.CameraLost,
+        errors.CameraNotFound,
+        errors.CameraTimeout,
+        errors.EndOfPictures,
+        errors.TriggerNotReady,
+        RuntimeError,
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call of the camera."""
+
+    number: int
+    """An answer that carries another one is of a call that nobody waits for any more."""
+    call: str
+    timeout_s: float = 0.0
+    slot: int | None = None
+    """Where a picture is to be put; None: there is no memory to put it into yet."""
+    settings: dict[str, Any] | None = None
+    """With "make": the camera's."""
+
+
+def send_request(to: socket.socket, request: Request) -> None:
+    """Raises OSError where the driver's process is gone."""
+    to.send(json.dumps([request.number, request.call, request.timeout_s, request.slot, request.settings]).encode())
+
+
+def receive_request(source: socket.socket) -> Request | None:
+    """None: there is nobody who asks any more."""
+    data = source.recv(DATAGRAM_MAX)
+    return Request(*json.loads(data)) if data else None
+
+
+def send_answer(to: socket.socket, number: int, value: Any, fds: tuple[int, ...] = ()) -> None:
+    """What the call gave; with a file descriptor where new memory was made for its picture."""
+    socket.send_fds(to, [json.dumps([number, None, value]).encode()], fds)
+
+
+def send_error(to: socket.socket, number: int, error: Exception) -> None:
+    """What the call raised. Anything that no camera may raise is a crash of the driver, and is not sent."""
+    to.send(json.dumps([number, type(error).__name__, str(error)]).encode())
+
+
+def receive_answer(source: socket.socket) -> tuple[int, Any, list[int]]:
+    """(number of the request, value, file descriptors). Raises: what the call raised, EOFError, OSError."""
+    data, fds, _, _ = socket.recv_fds(source, DATAGRAM_MAX, 1)
+    if not data:
+        raise EOFError
+    number, error, value = json.loads(data)
+    if error is not None:
+        raise Raised(number, _RAISED.get(error, errors.CameraLost)(value))
+    return number, value, fds
+
+
+class Raised(Exception):
+    """What the call of that number raised, on its way to the caller."""
+
+    def __init__(self, number: int, error: Exception) -> None:
+        super().__init__(str(error))
+        self.number = number
+        self.error = error
+
+
+def may_be_raised(error: Exception) -> bool:
+    """Whether the protocol (camera.protocol) lets a driver raise it."""
+    return type(error).__name__ in _RAISED
+
+
+def info_to_json(info: CameraInfo) -> list[Any]:
+    """See info_from_json."""
+    return [info.driver, info.model, info.serial, info.is_simulated]
+
+
+def info_from_json(value: list[Any]) -> CameraInfo:
+    """See info_to_json."""
+    return CameraInfo(*value)
+
+
+def frame_to_json(frame: Frame, slot: int | None, size: int | None) -> dict[str, Any]:
+    """All but the pixels, which are in `slot`; `size`: bytes of each slot of new memory."""
+    return {
+        "shape": None if frame.pixels is None else frame.pixels.shape,
+        "slot": slot,
+        "size": size,
+        "pixel_format": frame.pixel_format.value,
+        "sequence": frame.sequence,
+        "exposed_ns": frame.exposed_ns,
+        "exposed_utc_ns": frame.exposed_utc_ns,
+        "status": frame.status.value,
+        "detail": frame.detail,
+        "trigger_sequence": frame.trigger_sequence,
+        "device_time_ns": frame.device_time_ns,
+        "source": frame.source,
+        "is_simulated": frame.is_simulated,
+        "truth": frame.truth,
+    }
+
+
+def frame_from_json(value: dict[str, Any], pixels: Any, epoch: int) -> Frame:
+    """`pixels`: what is in the slot, read-only; `epoch`: counted here, for it outlives the driver's process."""
+    fields = {key: value[key] for key in value if key not in ("shape", "slot", "size")}
+    fields["pixel_format"] = PixelFormat(value["pixel_format"])
+    fields["status"] = FrameStatus(value["status"])
+    return Frame(pixels=pixels, epoch=epoch, **fields)
