@@ -122,7 +122,17 @@ def _blurred(picture: Pictures, rng: np.random.Generator) -> Pictures:
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(4, 9)), dtype=np.uint8)
 
 
-SPOILERS: Final = (_belt, _half_out, _dark, _glaring, _cut_off, _blurred)
+def _flat(picture: Pictures, rng: np.random.Generator) -> Pictures:
+    """A covered lens, a lamp in it, a wall: one level, or brighter to one side, with a sensor's noise or none."""
+    level, slope, noise = rng.uniform(0, 255), rng.uniform(-30, 30), rng.choice((0.0, 1.0, 3.0))
+    ramp = np.linspace(-slope, slope, WIDTH, dtype=np.float32) if rng.random() < 0.5 else np.float32(0)
+    shown = level + ramp + rng.standard_normal(picture.shape, np.float32) * np.float32(noise)
+    if rng.random() < 0.3:
+        shown = np.full(picture.shape, rng.choice((0, 255)))
+    return np.asarray(np.clip(shown, 0, 255), dtype=np.uint8)
+
+
+SPOILERS: Final = (_belt, _half_out, _dark, _glaring, _cut_off, _blurred, _flat)
 
 
 def _album(scene: Scene, wishes: Sequence[tuple[int, str | None, float | None]]) -> Album:

@@ -82,11 +82,8 @@ def test_few_bad_parts_pass_and_few_good_ones_are_rejected(model, scene):
     assert Evaluation.UNDEFINED not in {*goods, *bads}
 
 
-WHITE_PASSES = pytest.mark.xfail(reason="the shipped model takes an all-white picture for a good part")
-
-
 @pytest.mark.parametrize("model", ["litert"], indirect=True)
-@pytest.mark.parametrize("level", [0, 54, 128, pytest.param(255, marks=WHITE_PASSES)])
+@pytest.mark.parametrize("level", [0, 54, 128, 255])
 def test_a_picture_of_one_grey_level_is_never_good(model, level):
     plan = Plan(RecipeConfig(model="demo", deadline_ms=100), model)
     assert judge(plan, model, np.full((1200, 1920), level, np.uint8)) is not Evaluation.OK
