@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,7 @@ class Listener:
 
     def __init__(self, broker: Broker, *, name: str = "listener", user: str | None = None) -> None:
         self.heard: list[Heard] = []
+        self.counts: Counter[str] = Counter()  # of each topic: what is quick to ask for at every message
         self._changed = threading.Condition()
         self._subscribed = threading.Event()
         self._client = paho.Client(CallbackAPIVersion.VERSION2, client_id=name, protocol=paho.MQTTv5)
@@ -139,4 +141,5 @@ class Listener:
         properties = message.properties.json() if message.properties else {}
         with self._changed:
             self.heard.append(Heard(topic, message.payload, message.retain, properties))
+            self.counts[topic] += 1
             self._changed.notify_all()
