@@ -18,10 +18,10 @@ from camera.opening import make_camera
 from camera.protocol import Camera
 from camera.supervised.slots import new_memory, put
 from camera.supervised.wire import (
+    RAISED,
     Request,
     frame_to_json,
     info_to_json,
-    may_be_raised,
     receive_request,
     send_answer,
     send_error,
@@ -45,9 +45,7 @@ class Driver:
     def _serve(self, request: Request) -> None:
         try:
             self._answer(request)
-        except Exception as error:  # what a driver may not raise goes on, and ends this process
-            if not may_be_raised(error):
-                raise
+        except RAISED as error:
             send_error(self._requests, request.number, error)
             return
         if request.call == "read":

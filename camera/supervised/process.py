@@ -30,7 +30,7 @@ class DriverProcess:
         """Starts it. Raises: OSError where no process can be started."""
         self._requests, their_requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._closing, their_closing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._released = os.eventfd(0, os.EFD_CLOEXEC)
+        self._released = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = threading.Lock()  # guards _is_over and the closing of what is below
         self._is_over = False
         self._number = 0
@@ -83,6 +83,9 @@ class DriverProcess:
                     os.close(fd)
         except CameraError:  # among them CameraTimeout, which is an OSError too
             raise
+        except (TypeError, ValueError) as error:
+            self.end(0.0)
+            raise CameraLost(f"the camera's driver answered nonsense ({error!r}) and was ended") from error
         except (EOFError, OSError) as error:
             raise CameraLost(f"the camera's driver ended: {self.end()}; it is started again") from error
 
@@ -102,7 +105,6 @@ class DriverProcess:
     def hold(self) -> None:
         """The camera is to be used again after release()."""
         with suppress(BlockingIOError):
-            os.set_blocking(self._released, False)
             os.eventfd_read(self._released)
 
     def end(self, grace_s: float = _END_S) -> str:

@@ -1,9 +1,9 @@
 """Shared memory for pictures: the driver's process writes, this one reads; a slot is free when its frame is gone."""
 
+import math
 import mmap
 import os
 import weakref
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -30,35 +30,33 @@ def put(memory: mmap.mmap, slot: int, slot_bytes: int, pixels: npt.NDArray[np.ui
 class Slots:
     """The reader's side. A frame's pixels lie in the slot itself; the slot is free again when nothing refers to them.
 
-    Threads: take() and view() on the camera's; frames may be dropped on any.
+    Threads: upcoming and view() on the camera's; frames may be dropped on any.
     """
 
     def __init__(self, fd: int, slot_bytes: int) -> None:
         """Takes over `fd`."""
-        self.slot_bytes = slot_bytes
+        self._slot_bytes = slot_bytes
         self._memory = mmap.mmap(fd, slot_bytes * SLOTS, prot=mmap.PROT_READ)
         os.close(fd)
-        # The last one freed is the next one used: it is still in the processor's cache.
-        self._free = deque(range(SLOTS - 1, -1, -1))
+        self._free = list(range(SLOTS))
 
-    def take(self) -> int | None:
-        """A free slot for the next picture; None where all are held."""
-        try:
-            return self._free.pop()
-        except IndexError:
-            return None
-
-    def give_back(self, slot: int) -> None:
-        """Nothing was put into it."""
-        self._free.append(slot)
+    @property
+    def upcoming(self) -> int:
+        """Where the next picture goes; it stays free until view(). The last one freed: it is still in the cache."""
+        return self._free[-1]
 
     def view(self, slot: int, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
-        """The picture in a taken slot, read-only; copied out where it is the last slot but one that is free."""
-        pixels: npt.NDArray[np.uint8] = np.ndarray(tuple(shape), np.uint8, self._memory, slot * self.slot_bytes)
-        if len(self._free) < 2:
+        """The picture that was put into `upcoming`, read-only; copied out where it is the last slot but one.
+
+        Raises: ValueError where such a picture does not fit into a slot.
+        """
+        if math.prod(shape) > self._slot_bytes or min(shape) < 1:
+            raise ValueError(f"a picture of {list(shape)} in a slot of {self._slot_bytes} bytes")
+        pixels: npt.NDArray[np.uint8] = np.ndarray(tuple(shape), np.uint8, self._memory, slot * self._slot_bytes)
+        if len(self._free) <= 2:
             pixels = pixels.copy()
             pixels.setflags(write=False)
-            self._free.append(slot)
         else:
+            self._free.remove(slot)
             weakref.finalize(pixels, self._free.append, slot).atexit = False
         return pixels

@@ -74,21 +74,16 @@ class SupervisedCamera:
 
     def read(self, timeout_s: float) -> Frame:
         driver, slots = self._opened(), self._slots
-        slot = None if slots is None else slots.take()
+        value, fds = driver.ask("read", timeout_s=timeout_s, slot=None if slots is None else slots.upcoming)
         try:
-            value, fds = driver.ask("read", timeout_s=timeout_s, slot=slot)
-        except BaseException:
-            if slots is not None and slot is not None:
-                slots.give_back(slot)
-            raise
-        if fds:
-            self._slots = slots = Slots(fds[0], value["size"])
-            slot = slots.take()
-        if value["shape"] is None or slots is None or slot is None:
-            if slots is not None and slot is not None:
-                slots.give_back(slot)
-            return frame_from_json(value, None, self._epoch)
-        return frame_from_json(value, slots.view(slot, value["shape"]), self._epoch)
+            if fds:
+                self._slots = slots = Slots(fds[0], value["size"])
+            if slots is None or value["shape"] is None:
+                return frame_from_json(value, None, self._epoch)
+            return frame_from_json(value, slots.view(value["slot"], value["shape"]), self._epoch)
+        except (KeyError, OSError, TypeError, ValueError) as error:
+            driver.end(0.0)
+            raise CameraLost(f"the camera's driver answered nonsense ({error!r}) and was ended") from error
 
     def idle(self) -> None:
         """The child does it unasked."""

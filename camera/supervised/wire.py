@@ -11,19 +11,18 @@ from camera.protocol import CameraInfo
 
 DATAGRAM_MAX: Final = 1 << 16
 """Bytes of the largest message; pixels are not in it."""
-_RAISED: Final[dict[str, type[Exception]]] = {
-    kind.__name__: kind
-    for kind in (
-        errors.CameraConfigError,
-        errors.CameraInUse,
-        errors.CameraLost,
-        errors.CameraNotFound,
-        errors.CameraTimeout,
-        errors.EndOfPictures,
-        errors.TriggerNotReady,
-        RuntimeError,
-    )
-}
+RAISED: Final = (
+    errors.CameraConfigError,
+    errors.CameraInUse,
+    errors.CameraLost,
+    errors.CameraNotFound,
+    errors.CameraTimeout,
+    errors.EndOfPictures,
+    errors.TriggerNotReady,
+    RuntimeError,
+)
+"""What the protocol (camera.protocol) lets a driver raise. Anything else is a crash, and ends the driver's process."""
+_BY_NAME: Final[dict[str, type[Exception]]] = {kind.__name__: kind for kind in RAISED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +56,21 @@ def send_answer(to: socket.socket, number: int, value: Any, fds: tuple[int, ...]
 
 
 def send_error(to: socket.socket, number: int, error: Exception) -> None:
-    """What the call raised. Anything that no camera may raise is a crash of the driver, and is not sent."""
+    """What the call raised, one of RAISED."""
     to.send(json.dumps([number, type(error).__name__, str(error)]).encode())
 
 
 def receive_answer(source: socket.socket) -> tuple[int, Any, list[int]]:
-    """(number of the request, value, file descriptors). Raises: what the call raised, EOFError, OSError."""
+    """(number of the request, value, file descriptors).
+
+    Raises: Raised; EOFError and OSError where the driver's process is gone, ValueError and TypeError at nonsense.
+    """
     data, fds, _, _ = socket.recv_fds(source, DATAGRAM_MAX, 1)
     if not data:
         raise EOFError
     number, error, value = json.loads(data)
     if error is not None:
-        raise Raised(number, _RAISED.get(error, errors.CameraLost)(value))
+        raise Raised(number, _BY_NAME.get(error, errors.CameraLost)(value))
     return number, value, fds
 
 
@@ -79,11 +81,6 @@ class Raised(Exception):
         super().__init__(str(error))
         self.number = number
         self.error = error
-
-
-def may_be_raised(error: Exception) -> bool:
-    """Whether the protocol (camera.protocol) lets a driver raise it."""
-    return type(error).__name__ in _RAISED
 
 
 def info_to_json(info: CameraInfo) -> list[Any]:

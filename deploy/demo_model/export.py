@@ -14,7 +14,7 @@ from parts import GOOD, HEIGHT, LABELS, ROI, WIDTH
 _IMAGE: Final = tf.TensorSpec([None, HEIGHT, WIDTH, 1], tf.uint8, name="image")
 
 
-class Served(tf.Module):  # type: ignore[misc]
+class Served(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
     """Trunk, head and scores in one call."""
 
     def __init__(self, trunk: keras.Model, head: keras.Model) -> None:
@@ -24,7 +24,7 @@ class Served(tf.Module):  # type: ignore[misc]
         self.weights = [weight.value for weight in (*trunk.weights, *head.weights)]
         self._score: Callable[[Any], Any] = lambda image: scores_of(head(trunk(image, training=False)))
 
-    @tf.function(input_signature=[_IMAGE], autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(input_signature=[_IMAGE], autograph=False)  # type: ignore[untyped-decorator]  # nor has this
     def serve(self, image: tf.Tensor) -> dict[str, tf.Tensor]:
         """Pixels as the camera gives them, cut and reduced; scores in the order of LABELS."""
         return {"scores": self._score(image)}

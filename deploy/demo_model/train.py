@@ -109,7 +109,7 @@ def _learn(
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=1e-4)
     optimizer.build(network.trainable_variables)
 
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def step(shown: tf.Tensor, wanted: tf.Tensor, where: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = loss_of(network(shown, training=True), wanted, where)

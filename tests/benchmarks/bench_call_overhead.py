@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -24,7 +25,7 @@ from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import ENGINES
 from appliance.runtimes.tensorflow.model import TensorFlowModel
-from appliance.serving import Manager, ManagerState, availability_preserving
+from appliance.serving import Manager, availability_preserving
 
 SLICES = 20
 MORE_THAN_BARE_US = 10.0
@@ -97,14 +98,12 @@ def usual(model: Path) -> Callable[[], object]:
 def ways_of(engine: str, folder: Path, config: RuntimeConfig, stack: ExitStack) -> dict[str, Callable[[], object]]:
     """Borrow and predict as the line's clients do, and what is below that."""
     manager: Manager = Manager(availability_preserving)
+    stop = threading.Event()
+    threading.Thread(target=manager.run, args=(stop,), daemon=True).start()
     stack.callback(manager.stop, 10)
+    stack.callback(stop.set)
     manager.aspire(engine, {1: SavedModelLoader(folder, config)})
-    limit = time.monotonic() + 120
-    while not any(state.manager_state is ManagerState.AVAILABLE for state in manager.states(engine)):
-        manager.step()
-        if time.monotonic() > limit:
-            raise SystemExit(f"{engine} did not load: {manager.states(engine)}")
-        time.sleep(0.05)
+    manager.monitor.wait_until_available([engine], 120)
     inputs = {"x": X}
     with manager.borrow(engine) as handle:
         loaded = handle.servable

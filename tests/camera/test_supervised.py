@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -153,3 +154,22 @@ def test_what_open_raises_crosses_with_its_sentence(tmp_path):
         assert type(raised.value).__name__ == "CameraNotFound"
     finally:
         camera.end()
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"\xff\x00", b"[]", b'[2, null, {"shape": [9999, 9999], "slot": 0, "size": null}]']
+)
+def test_a_driver_that_answers_nonsense_is_ended_and_replaced(camera, monkeypatch, nonsense):
+    started(camera)
+    shot(camera)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        camera._driver._requests.close()
+        monkeypatch.setattr(camera._driver, "_requests", ours)
+        monkeypatch.setattr(camera._driver, "_number", 1)
+        theirs.send(nonsense)
+        with pytest.raises(CameraLost, match="nonsense"):
+            camera.read(1)
+    camera.close()
+    started(camera)
+    assert shot(camera).sequence == 0

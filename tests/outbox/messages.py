@@ -51,3 +51,26 @@ class Record:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def append(outbox, count, camera="top", **more):
+    """Hand over so many results and wait until they are on the disk; returns the newest row."""
+    before = len(outbox.record.recorded)
+    for _ in range(count):
+        outbox.append(camera, "result", result(camera, **more))
+    outbox.record.wait(before + count)
+    return outbox.record.recorded[-1].row
+
+
+def numbers(rows):
+    """Their sequences."""
+    return [row.sequence for row in rows]
+
+
+def stored(folder):
+    """Every row on the disk."""
+    reader = Reader(folder)
+    try:
+        return reader.after(0, 1_000_000)
+    finally:
+        reader.close()

@@ -71,8 +71,7 @@ def test_what_was_recorded_survives_a_power_cut(disk, life):
     until(lambda: len(line.recorded) > 50, "results")
     time.sleep(random.uniform(0, 1))  # the moment of the cut is what is random here
     line.signal(signal.SIGSTOP)
-    time.sleep(0.2)  # what it had told us is on its way through the pipe
-    recorded = list(line.recorded)
+    recorded = list(line.recorded)  # and perhaps more, which is still in the pipe
     pulled = disk.pull_the_plug() / "outbox"
     line.signal(signal.SIGCONT)
     line.kill()

@@ -16,7 +16,7 @@ import pytest
 from outbox.brokers import BASE, DURABLE, Broker, Listener
 from outbox.conftest import settings
 from outbox.line import Line
-from outbox.messages import result
+from outbox.messages import append, result
 from running import free_port, until
 
 from appliance.outbox import delivery, link
@@ -25,15 +25,6 @@ from appliance.outbox.database import Limits
 from appliance.outbox.numbering import Entry
 from appliance.outbox.opening import open_database
 from appliance.outbox.publisher import RETAINED_MAX_BYTES, Publisher
-
-
-def append(outbox, count, camera="top", **more):
-    """Hand over so many results and wait until they are on the disk; returns the newest row."""
-    before = len(outbox.record.recorded)
-    for _ in range(count):
-        outbox.append(camera, "result", result(camera, **more))
-    outbox.record.wait(before + count)
-    return outbox.record.recorded[-1].row
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -192,8 +183,16 @@ def test_a_gateway_goes_on_where_the_one_before_ended(open_outbox, broker, liste
     assert len(listener.on("top/result")) == 300, "nothing was sent twice"
 
 
+def known_to_a_listener(folder):
+    """A broker that is not running, and that will keep for the listener what comes before the listener is back."""
+    broker = Broker(folder, settings="allow_anonymous true\n" + DURABLE).start()
+    Listener(broker).close()
+    broker.stop()
+    return broker
+
+
 def test_without_a_broker_results_wait_and_then_all_arrive_in_order(open_outbox, tmp_path, publish):
-    broker = Broker(tmp_path / "late")
+    broker = known_to_a_listener(tmp_path / "late")
     outbox = open_outbox()
     publisher = publish(broker)
     newest = append(outbox, 3000)
@@ -272,11 +271,14 @@ def test_after_a_restart_of_the_broker_retained_topics_are_there_again(open_outb
 
 
 def test_what_a_crashed_broker_may_have_forgotten_is_sent_again(open_outbox, tmp_path, publish):
-    broker = Broker(tmp_path / "forgetful", settings="allow_anonymous true\n").start()
+    broker = known_to_a_listener(tmp_path / "forgetful")
+    before = (broker.folder / "mosquitto.db").read_bytes()
+    broker.start()
     outbox = open_outbox()
     publisher = publish(broker)
     assert publisher.wait_acknowledged(append(outbox, 5), 20)
     broker.kill()
+    (broker.folder / "mosquitto.db").write_bytes(before)
     broker.start()
     with closing(Listener(broker)) as listener:
         listener.wait(lambda it: len(it.numbers()) == 5, "the five results again")
@@ -299,108 +301,6 @@ def test_a_broker_that_freezes_is_left_and_found_again(open_outbox, broker, list
     assert publisher.wait_acknowledged(newest, 30)
     listener.wait(lambda it: len(it.numbers()) == 220, "all results")
     assert listener.numbers() == list(range(1, 221))
-
-
-def protected(tmp_path, rules, more=""):
-    """A broker that knows `box1` and `reader`, with these access rules."""
-    folder = tmp_path / "protected"
-    folder.mkdir()
-    tool = shutil.which("mosquitto_passwd")
-    if tool is None:
-        pytest.skip("mosquitto_passwd is not installed")
-    subprocess.run([tool, "-c", "-b", str(folder / "users"), "box1", "right"], check=True)
-    subprocess.run([tool, "-b", str(folder / "users"), "reader", "reader"], check=True)
-    (folder / "acl").write_text(rules)
-    for name in ("users", "acl"):
-        (folder / name).chmod(0o600)
-    return Broker(
-        folder,
-        settings=f"allow_anonymous false\npassword_file {folder}/users\nacl_file {folder}/acl\n" + DURABLE + more,
-    ).start()
-
-
-cuts_off = pytest.mark.parametrize("more", ["max_queued_messages 1000\n", ""], ids=["answers", "cuts off"])
-"""With max_queued_messages 0, Mosquitto 2.0 ends the connection after each message that it refuses."""
-
-READER = "user reader\ntopic read #\n"
-EVERYTHING = READER + f"user box1\ntopic write {BASE}/#\n"
-NO_RESULTS = READER + f"user box1\ntopic write {BASE}/availability\ntopic write {BASE}/top/last\n"
-
-
-@pytest.fixture
-def secret(tmp_path):
-    file = tmp_path / "password"
-    file.write_text("right\n")
-    return file
-
-
-@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
-def test_a_wrong_password_is_one_clear_sentence(tmp_path, publish, secret, protocol):
-    broker = protected(tmp_path, EVERYTHING)
-    secret.write_text("wrong\n")
-    publisher = publish(broker, username="box1", password_file=str(secret), protocol=protocol)
-    until(lambda: "refuses user 'box1'" in (publisher.state().problem or ""), "the sentence")
-    assert "check username and password_file" in publisher.state().problem
-    assert "wrong" not in publisher.state().problem
-    secret.write_text("right\n")
-    until(lambda: publisher.state().connected, "the right password to be tried")
-    assert publisher.state().problem is None
-    publisher.stop(1)
-    broker.stop()
-
-
-def test_a_password_that_cannot_be_read_is_one_clear_sentence(broker, publish, tmp_path):
-    publisher = publish(broker, username="box1", password_file=str(tmp_path / "nowhere"))
-    until(lambda: "nowhere" in (publisher.state().problem or ""), "the sentence")
-    publisher.stop(1)
-    publisher = publish(broker, username="box1", password_file="mqtt-password")
-    until(lambda: "LoadCredential=" in (publisher.state().problem or ""), "the sentence")
-
-
-def test_a_password_may_be_a_credential_of_systemd(tmp_path, publish, secret, monkeypatch):
-    broker = protected(tmp_path, EVERYTHING)
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secret.parent))
-    publisher = publish(broker, username="box1", password_file=secret.name)
-    until(lambda: publisher.state().connected, "the connection")
-    publisher.stop(1)
-    broker.stop()
-
-
-@cuts_off
-def test_a_refused_result_is_not_sent_it_waits_until_it_is_allowed(tmp_path, open_outbox, publish, secret, more):
-    broker = protected(tmp_path, NO_RESULTS, more)
-    outbox = open_outbox()
-    publisher = publish(broker, username="box1", password_file=str(secret))
-    newest = append(outbox, 120)
-    until(lambda: f"refuses messages on {BASE}/top/result" in (publisher.state().problem or ""), "the sentence")
-    assert publisher.state().acknowledged == 0
-    assert outbox.depth().rows == 120
-    until(lambda: publisher.state().under_way == 0, "the answers to all that were under way")
-    refused = publisher.state().refused_total
-    until(lambda: publisher.state().refused_total > refused, "it to be tried again")
-    assert publisher.state().refused_total <= refused + 2, "one at a time"
-    assert "our client id" not in publisher.state().problem, "being cut off is not being taken over"
-    (broker.folder / "acl").write_text(EVERYTHING)
-    broker.reload()
-    with closing(Listener(broker, user="reader")) as listener:
-        assert publisher.wait_acknowledged(newest, 30)
-        assert publisher.state().problem is None
-        listener.wait(lambda it: len(it.numbers()) == 120, "all results")
-        assert listener.numbers() == list(range(1, 121))
-    publisher.stop(1)
-    broker.stop()
-
-
-@cuts_off
-def test_a_refused_retained_topic_does_not_hold_up_results(tmp_path, open_outbox, publish, secret, more):
-    rules = f"user box1\ntopic write {BASE}/top/result\ntopic write {BASE}/availability\n"
-    broker = protected(tmp_path, READER + rules, more)
-    outbox = open_outbox()
-    publisher = publish(broker, username="box1", password_file=str(secret))
-    assert publisher.wait_acknowledged(append(outbox, 20), 20)
-    until(lambda: f"refuses messages on {BASE}/" in (publisher.state().problem or ""), "the sentence")
-    publisher.stop(1)
-    broker.stop()
 
 
 def test_mqtt_3_is_warned_of(broker, publish, caplog):
@@ -482,81 +382,6 @@ def test_a_name_that_nobody_knows_is_one_clear_sentence(folder):
     until(lambda: "host" in (publisher.state().problem or ""), "the sentence", 40)
     assert "broker.invalid:1883" in publisher.state().problem
     publisher.stop(1)
-
-
-@pytest.fixture
-def certificates(tmp_path):
-    """A certificate authority, one that nobody trusts, and certificates for broker and box."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
-    folder = tmp_path / "certificates"
-    folder.mkdir()
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=folder)
-
-    for name in ("ca", "stranger"):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.crt")  # fmt: skip
-    for name, alternative in (("broker", "IP:127.0.0.1"), ("elsewhere", "DNS:elsewhere"), ("box1", "DNS:box1")):
-        (folder / "extra").write_text(f"subjectAltName={alternative}\n")
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
-                "-days", "2", "-extfile", "extra", "-out", f"{name}.crt")  # fmt: skip
-    return folder
-
-
-class TlsBroker(Broker):
-    """Asks for the box's certificate, too."""
-
-    def __init__(self, folder, certificates, name="broker"):
-        super().__init__(
-            folder,
-            settings=f"allow_anonymous true\ncafile {certificates}/ca.crt\ncertfile {certificates}/{name}.crt\n"
-            f"keyfile {certificates}/{name}.key\nrequire_certificate true\n",
-        )
-
-
-def tls(certificates, ca="ca", box="box1"):
-    return {
-        "ca_file": certificates / f"{ca}.crt",
-        "certificate_file": certificates / f"{box}.crt",
-        "key_file": certificates / f"{box}.key",
-    }
-
-
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # paho leaves a failed handshake's socket
-def test_tls_holds_or_says_why_not(tmp_path, certificates, open_outbox, publish):
-    outbox = open_outbox()
-    newest = append(outbox, 20)
-    broker = TlsBroker(tmp_path / "tls", certificates).start()
-    for wrong, words in [
-        (tls(certificates, ca="stranger"), "a certificate that does not hold"),
-        (None, "MQTT broker"),
-        (tls(certificates) | {"key_file": certificates / "broker.key"}, "certificates for MQTT cannot be used"),
-        (tls(certificates) | {"ca_file": tmp_path / "nowhere"}, "certificates for MQTT cannot be used"),
-    ]:
-        publisher = publish(broker, tls=wrong)
-        until(lambda words=words, one=publisher: words in (one.state().problem or ""), words)
-        until(lambda one=publisher: "was not reached yet" not in (one.state().problem or ""), "the sentence")
-        assert not publisher.state().connected
-        publisher.stop(0)
-    publisher = publish(broker, tls=tls(certificates))
-    assert publisher.wait_acknowledged(newest, 20)
-    publisher.stop(1)
-    broker.stop()
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_certificate_for_another_host_is_refused(tmp_path, certificates, publish):
-    broker = TlsBroker(tmp_path / "tls", certificates, name="elsewhere").start()
-    publisher = publish(broker, tls=tls(certificates))
-    until(lambda: "does not hold" in (publisher.state().problem or ""), "the sentence")
-    publisher.stop(0)
-    broker.stop()
 
 
 @pytest.mark.parametrize("topic", ["", "+", "#", "a b", "a/b/c/d", "/health", "health/", "$SYS"])
