@@ -4,7 +4,6 @@ python -m camera.supervised REQUESTS CLOSING     (numbers of two open sockets; s
 """
 
 import os
-import signal
 import socket
 import sys
 import threading
@@ -98,7 +97,6 @@ def _close_when_told(closing: socket.socket, camera: Camera) -> None:
 
 def main() -> None:
     """See the module."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the line, which then ends this
     cv2.setNumThreads(1)
     requests, closing = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     first = receive_request(requests)

@@ -40,6 +40,7 @@ class DriverProcess:
                 [sys.executable, "-m", "camera.supervised", *numbers],
                 pass_fds=[their_requests.fileno(), their_closing.fileno()],
                 stdin=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C is for the line, which then ends this
             )
         self._closing.settimeout(_CLOSE_S)
         self._settings = dict(settings)
