@@ -24,6 +24,9 @@ _ANSWER_S: Final = 10.0
 """For the broker to let us in once its port is open."""
 _TAKEOVER_SHOWN_S: Final = 120.0
 """Two boxes with one id take turns: each is connected half of the time, and the trouble stays."""
+_REFUSED_S: Final = 60.0
+"""A broker that refused a message so lately is cutting us off for that: some end the connection, and do not always get
+their answer out before it."""
 _SHORT_LIVED_MAX: Final = 3
 """Connections in a row that ended at once, before that is called a take-over: many brokers do not say it."""
 
@@ -40,8 +43,9 @@ class Link:
         self._backoff = Backoff(_RETRY_FIRST_S, _RETRY_LAST_S, jitter=_JITTER)
         self._next_attempt_ns = 0
         self._short_lived = 0
-        self._was_refused = False
+        self._refused_ns: int | None = None
         self._takeover: tuple[int, str] | None = None
+        self._takeover_is_guessed = False
         self._problem: str | None = f"The MQTT broker {self._address} was not reached yet"
         self.is_open = False
         """The broker has let us in, and the connection was not seen to end."""
@@ -121,7 +125,6 @@ class Link:
         match event:
             case Opened():
                 self._problem = None
-                self._was_refused = False
                 self._set_open(is_open=True)
                 _log.info("connected to the MQTT broker %s as %s", self._address, self._client_id)
             case Closed(end, problem):
@@ -132,16 +135,21 @@ class Link:
                 self._set_open(is_open=False)
                 self._fail(problem)
             case Receipt(refusal=refusal):
-                self._was_refused = self._was_refused or refusal is not None
+                if refusal is not None:
+                    self._refused_ns = time.monotonic_ns()
+                    self._short_lived = 0
+                    if self._takeover_is_guessed:  # this explains it better
+                        self._takeover = None
 
     def _judge(self, end: End, problem: str) -> None:
         """Learn from how long it lasted."""
         settled = self._age_s() > _SETTLED_S
         if settled:
             self._backoff.reset()
-        is_odd = self.is_open and not settled and not self._was_refused
+        is_odd = self.is_open and not settled and not self._was_refused_lately()
         self._short_lived = self._short_lived + 1 if is_odd else 0
-        if end is not End.TAKEN_OVER and self._short_lived >= _SHORT_LIVED_MAX:
+        is_told = end is End.TAKEN_OVER
+        if not is_told and self._short_lived >= _SHORT_LIVED_MAX:
             end = End.TAKEN_OVER
             problem = (
                 f"The MQTT broker {self._address} ends each connection soon after it began: probably a second box"
@@ -149,6 +157,7 @@ class Link:
             )
         if end is End.TAKEN_OVER:
             self._takeover = (time.monotonic_ns() + int(_TAKEOVER_SHOWN_S * 1e9), problem)
+            self._takeover_is_guessed = not is_told
 
     def _fail(self, problem: str) -> None:
         wait_s = self._backoff.next_s()
@@ -159,6 +168,9 @@ class Link:
 
     def _is_ignored(self) -> bool:
         return self._connection is not None and not self.is_open and self._age_s() > _ANSWER_S
+
+    def _was_refused_lately(self) -> bool:
+        return self._refused_ns is not None and time.monotonic_ns() - self._refused_ns < _REFUSED_S * 1e9
 
     def _set_open(self, *, is_open: bool) -> None:
         if is_open is not self.is_open:
