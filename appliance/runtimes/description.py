@@ -24,6 +24,8 @@ class Description:
     signatures: Mapping[str, Signature]
     left_out: Mapping[str, str]
     """Signatures that cannot be called here, and why."""
+    signature_defs: Mapping[str, bytes]
+    """Every signature, serialized as the SavedModel has it."""
     metadata: Mapping[str, Any]
     """The version's `assets.extra/inspection.json`; empty where it has none."""
     tags: tuple[str, ...]
@@ -47,7 +49,14 @@ def describe(folder: Path, tags: tuple[str, ...] = SERVE_TAGS) -> Description:
         raise NotASavedModel(f"{file} is damaged ({error}); copy or export the model again") from error
     for graph in graphs:
         if set(graph.tags) == set(tags):
-            return Description(graph.signatures, graph.left_out, metadata_of(folder), graph.tags, graph.written_by)
+            return Description(
+                graph.signatures,
+                graph.left_out,
+                graph.signature_defs,
+                metadata_of(folder),
+                graph.tags,
+                graph.written_by,
+            )
     have = " | ".join("+".join(graph.tags) or "(no tags)" for graph in graphs) or "no graph at all"
     raise NotASavedModel(f"{file} has no graph tagged {'+'.join(tags)}; it has {have}")
 
@@ -77,6 +86,7 @@ class _Graph:
     written_by: str
     signatures: Mapping[str, Signature]
     left_out: Mapping[str, str]
+    signature_defs: Mapping[str, bytes]
 
 
 def _saved_model(message: memoryview) -> list[_Graph]:
@@ -90,6 +100,7 @@ def _graph(message: memoryview) -> _Graph:
     written_by = ""
     signatures: dict[str, Signature] = {}
     left_out: dict[str, str] = {}
+    signature_defs: dict[str, bytes] = {}
     for number, value in _parts(message):
         if number == 1:
             for part, text in _parts(value):
@@ -99,11 +110,12 @@ def _graph(message: memoryview) -> _Graph:
                     written_by = _text(text)
         elif number == 5:
             key, signature = _entry(value)
+            signature_defs[key] = bytes(signature)
             try:
                 signatures[key] = _signature(key, signature)
             except _NotCallable as error:
                 left_out[key] = str(error)
-    return _Graph(tuple(tags), written_by, signatures, left_out)
+    return _Graph(tuple(tags), written_by, signatures, left_out, signature_defs)
 
 
 class _NotCallable(Exception):

@@ -25,3 +25,8 @@ class InvalidInput(ApplianceError):
 
 class PredictError(ApplianceError):
     """The model failed while it ran. Seen at predict(); that part gets `Undefined`, the model stays loaded."""
+
+    def __init__(self, message: str, code: int = 13) -> None:
+        """`code`: the engine's own, a canonical code; INTERNAL where it has none."""
+        super().__init__(message)
+        self.code = code

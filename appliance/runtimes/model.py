@@ -1,6 +1,6 @@
 """What a loaded model is, whichever engine runs it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeAlias
@@ -72,6 +72,10 @@ class Model(Protocol):
     def signatures(self) -> Mapping[str, Signature]: ...
 
     @property
+    def signature_defs(self) -> Mapping[str, bytes]:
+        """Every signature as the SavedModel has it, also what cannot be called here: a serialized SignatureDef."""
+
+    @property
     def metadata(self) -> Mapping[str, Any]:
         """The version's `assets.extra/inspection.json` (labels, preprocessing); empty where it has none."""
 
@@ -79,6 +83,20 @@ class Model(Protocol):
         """Run the model on the caller's own thread and return one array per output (read-only).
 
         Cost: what the model costs, and some microseconds. Raises: InvalidInput, PredictError.
+        """
+
+    def run(
+        self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """As predict(), for requests from outside: shapes are the graph's to judge, and only `outputs` are computed.
+
+        Aliases and dtypes fit: whoever calls has checked them. Raises: InvalidInput, PredictError.
+        """
+
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Run several signatures that read the same tensors, in one pass; outputs by signature.
+
+        Raises: InvalidInput (also where their inputs are not the same tensors), PredictError.
         """
 
     def bind(self, signature: str = DEFAULT_SIGNATURE) -> BoundCall:

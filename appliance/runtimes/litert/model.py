@@ -5,7 +5,7 @@ The copy that was used last is used next: its weights are still near the process
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +41,7 @@ class LiteRtModel:
         self.engine_reason = engine_reason
         self.digest = digest
         self.signatures: Mapping[str, Signature] = description.signatures
+        self.signature_defs: Mapping[str, bytes] = description.signature_defs
         self.metadata: Mapping[str, Any] = description.metadata
         self._threads = threads
         self._copies: list[_Copy] = []
@@ -75,6 +76,20 @@ class LiteRtModel:
             return copy.call(signature)(inputs)
         finally:
             self._give_back(copy)
+
+    def run(
+        self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """As predict(): LiteRT computes every output, and takes no shape that the signature does not have.
+
+        Raises: InvalidInput, PredictError; RuntimeError after close().
+        """
+        found = self.predict(inputs, signature)
+        return found if outputs is None else {alias: found[alias] for alias in outputs}
+
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """One after the other. Raises: InvalidInput, PredictError; RuntimeError after close()."""
+        return {key: self.predict(inputs, key) for key in signatures}
 
     def bind(self, signature: str = DEFAULT_SIGNATURE) -> "Bound":
         """Take a copy out for the asker alone; it comes back when the bound call is dropped.

@@ -73,9 +73,8 @@ class Call:
     def _error(self) -> InvalidInput | PredictError:
         message = self._tf.TF_Message(self._status).decode(errors="replace").partition("\n")[0]
         sentence = f"signature {self._signature.key!r}: {message}"
-        if self._code(self._status) == INVALID_ARGUMENT:
-            return InvalidInput(sentence)
-        return PredictError(sentence)
+        code = self._code(self._status)
+        return InvalidInput(sentence) if code == INVALID_ARGUMENT else PredictError(sentence, code)
 
     def __del__(self) -> None:
         with suppress(AttributeError):  # __init__ did not come that far

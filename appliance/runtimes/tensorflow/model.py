@@ -1,15 +1,21 @@
 """A model that TensorFlow runs: a SavedModel as it was exported, or a graph with its variables frozen in."""
 
 from collections import deque
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal, TypeAlias
 
 from appliance.runtimes.description import Description
-from appliance.runtimes.errors import LoadError
+from appliance.runtimes.errors import InvalidInput, LoadError
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Array, Signature, signature_of
 from appliance.runtimes.tensorflow.call import Call
 from appliance.runtimes.tensorflow.session import Session
 from appliance.runtimes.tensorflow.settings import RUN_ON_CALLERS_THREAD
+
+_KINDS_MAX = 256
+"""Kinds of calls that are kept ready: signatures, and the outputs asked of them. A stranger may ask for any subset."""
+_Wanted: TypeAlias = tuple[tuple[str, ...], tuple[str, ...] | None]
+"""Signatures, and the outputs wanted of a single one; None: all, and the inputs' shapes are checked."""
 
 
 class TensorFlowModel:
@@ -33,14 +39,15 @@ class TensorFlowModel:
         self.engine_reason = engine_reason
         self.digest = digest
         self.signatures: Mapping[str, Signature] = description.signatures
+        self.signature_defs: Mapping[str, bytes] = description.signature_defs
         self.metadata: Mapping[str, Any] = description.metadata
         self._in_graph = in_graph
         self._session = session
         self._run_options = session.tf.TF_NewBufferFromString(RUN_ON_CALLERS_THREAD, len(RUN_ON_CALLERS_THREAD))
-        self._free: dict[str, deque[Call]] = {}
+        self._free: dict[_Wanted, deque[Call]] = {}
         try:
             for key in self.signatures:
-                self._free[key] = deque([self.bind(key)])
+                self._free[(key,), None] = deque([self.bind(key)])
         except LoadError:
             self.close()
             raise
@@ -48,7 +55,7 @@ class TensorFlowModel:
     def predict(self, inputs: Mapping[str, Array], signature: str = DEFAULT_SIGNATURE) -> dict[str, Array]:
         """Raises: InvalidInput, PredictError; RuntimeError after close()."""
         try:
-            free = self._free[signature]
+            free = self._free[(signature,), None]
         except KeyError:
             self._open()
             signature_of(self.signatures, signature)
@@ -62,11 +69,60 @@ class TensorFlowModel:
         finally:
             free.append(call)
 
+    def run(
+        self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """Raises: InvalidInput, PredictError; RuntimeError after close()."""
+        found = signature_of(self._in_graph, signature)
+        return self._run(((signature,), tuple(found.outputs if outputs is None else outputs)), inputs)
+
+    def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """Raises: InvalidInput, PredictError; RuntimeError after close()."""
+        found = self._run((tuple(signatures), ()), inputs)
+        results: dict[str, dict[str, Array]] = {key: {} for key in signatures}
+        for place, array in found.items():
+            key, _, alias = place.partition("/")
+            results[key][alias] = array
+        return results
+
+    def _run(self, wanted: _Wanted, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        free = self._free.get(wanted)
+        if free is None:
+            if len(self._free) >= _KINDS_MAX:
+                return self._lenient(wanted)(inputs)
+            free = self._free.setdefault(wanted, deque())
+        try:
+            call = free.pop()
+        except IndexError:
+            call = self._lenient(wanted)
+        try:
+            return call(inputs)
+        finally:
+            free.append(call)
+
+    def _lenient(self, wanted: _Wanted) -> Call:
+        """A call that takes any shape and computes what is wanted."""
+        keys, outputs = wanted
+        found = [signature_of(self._in_graph, key) for key in keys]
+        inputs = {alias: replace(spec, shape=None) for alias, spec in found[0].inputs.items()}
+        if len(found) == 1:
+            chosen = {alias: found[0].outputs[alias] for alias in outputs or ()}
+        else:
+            read = {spec.tensor for spec in inputs.values()}
+            if any({spec.tensor for spec in one.inputs.values()} != read for one in found):
+                raise InvalidInput(f"the signatures {', '.join(keys)} do not have the same input tensors")
+            chosen = {f"{one.key}/{alias}": spec for one in found for alias, spec in one.outputs.items()}
+        return self._bind(Signature("+".join(keys), "", inputs, chosen))
+
     def bind(self, signature: str = DEFAULT_SIGNATURE) -> Call:
         """Raises: InvalidInput, LoadError."""
+        self._open()
+        return self._bind(signature_of(self._in_graph, signature))
+
+    def _bind(self, signature: Signature) -> Call:
         return Call(
             self._open(),
-            signature_of(self._in_graph, signature),
+            signature,
             self._run_options,
             keeps_inputs=self.engine == "tensorflow-saved-model",
         )
