@@ -64,7 +64,7 @@ class Models:
             ResourceTracker(main_ram(config.resources.model_memory_mb * 1_000_000)),
             executors=_polite_executor,
         )
-        self._source: FileSystemSource[Model] = FileSystemSource(
+        self._source: FileSystemSource[FittingLoader] = FileSystemSource(
             _watched(config),
             self._loader,
             self.manager.aspire,

@@ -24,7 +24,9 @@ from appliance.serving.manager import Manager
 from appliance.serving.monitor import ServableStateMonitor
 from appliance.serving.policy import Load, Policy, Unload, availability_preserving, resource_preserving
 from appliance.serving.resources import Resource, ResourceAllocation, ResourceTracker, gpu_ram, main_ram
+from appliance.serving.router import SourceRouter
 from appliance.serving.source import Aspire, Source
+from appliance.serving.source_adapter import ErrorInjectingAdapter, SourceAdapter
 from appliance.serving.state import HarnessState, ManagerState, ServableState
 from appliance.serving.version_policy import All, Latest, Specific, VersionPolicy
 
@@ -32,6 +34,7 @@ __all__ = [
     "All",
     "Aspire",
     "Cancellable",
+    "ErrorInjectingAdapter",
     "Executor",
     "ExecutorFactory",
     "FileSystemSource",
@@ -57,6 +60,8 @@ __all__ = [
     "ServableStateMonitor",
     "ServingError",
     "Source",
+    "SourceAdapter",
+    "SourceRouter",
     "Specific",
     "ThreadExecutor",
     "UnknownResource",

@@ -15,13 +15,12 @@ from typing import Final, Generic, TypeVar
 
 from appliance.serving.errors import ServingError
 from appliance.serving.ids import VERSION_MAX, ServableId
-from appliance.serving.loader import Loader
 from appliance.serving.source import Aspire
 from appliance.serving.version_policy import Latest, Specific, VersionPolicy
 
 logger = logging.getLogger(__name__)
 
-ServableT = TypeVar("ServableT")
+PayloadT = TypeVar("PayloadT")
 
 CHILDREN_MAX: Final = 10_000
 """Entries of one base path that are looked at; a path with more is reported as a problem."""
@@ -47,23 +46,23 @@ class _VersionDirectory:
 
 
 @dataclass(frozen=True, slots=True)
-class _Made(Generic[ServableT]):
+class _Made(Generic[PayloadT]):
     """What was made for a version directory, once."""
 
     directory: _VersionDirectory
-    payload: Loader[ServableT] | ServingError
+    payload: PayloadT | ServingError
 
 
 class _Problem(Exception):
     """One name cannot be looked at; the text is for the operator. Never leaves this module."""
 
 
-class FileSystemSource(Generic[ServableT]):
+class FileSystemSource(Generic[PayloadT]):
     """Looks at each watched base path, and aspires what its version policy chooses.
 
     A name whose path cannot be read, or where nothing is to be found, is a problem of that name alone: nothing of it
     is unloaded, it is looked at again with the next poll, and the others are not affected.
-    A version's loader is made once, and kept while the version is chosen; another is made when the directory was
+    A version's payload is made once, and kept while the version is chosen; another is made when the directory was
     replaced or changed (its inode or modification time is another). The manager takes it where the one before failed.
 
     Threads: poll() and update() exclude each other; problems() waits for neither. A path on a network mount that
@@ -73,29 +72,32 @@ class FileSystemSource(Generic[ServableT]):
     def __init__(
         self,
         servables: Iterable[WatchedServable],
-        make_loader: Callable[[ServableId, Path], Loader[ServableT]],
-        aspire: Aspire[ServableT],
+        make: Callable[[ServableId, Path], PayloadT],
+        aspire: Aspire[PayloadT],
         *,
         poll_interval_s: float = 1.0,
         unload_when_empty: bool = False,
     ) -> None:
-        """Read nothing yet. `make_loader` is cheap; a ServingError it raises is aspired as that version's error.
+        """Read nothing yet. `make` makes a version's payload (its loader, say, or just its path) and is cheap.
 
-        `poll_interval_s` 0: run() polls once. `unload_when_empty`: an emptied directory unloads everything of its
+        A ServingError that `make` raises is aspired as that version's error. `poll_interval_s` 0: run() polls once;
+        below 0: never, whoever owns it polls. `unload_when_empty`: an emptied directory unloads everything of its
         name; otherwise it is taken for the accident that it usually is (an unmounted disk, a copy half done).
         """
-        self._make_loader = make_loader
+        self._make_payload = make
         self._aspire = aspire
         self._poll_interval_s = poll_interval_s
         self._unload_when_empty = unload_when_empty
         self._looking = threading.Lock()
         self._servables = _by_name(servables)  # guarded by _looking, as below
-        self._made: dict[str, dict[int, _Made[ServableT]]] = {}
+        self._made: dict[str, dict[int, _Made[PayloadT]]] = {}
         self._warned: dict[str, frozenset[str]] = {}
         self._problems: Mapping[str, str] = {}  # replaced, never changed
 
     def run(self, stop: threading.Event) -> None:
         """Poll at once and then every `poll_interval_s`, until `stop` is set."""
+        if self._poll_interval_s < 0:
+            return
         self.poll()
         while self._poll_interval_s > 0 and not stop.wait(self._poll_interval_s):
             self.poll()
@@ -150,8 +152,8 @@ class FileSystemSource(Generic[ServableT]):
 
     def _payloads(
         self, name: str, chosen: Iterable[tuple[int, _VersionDirectory]]
-    ) -> dict[int, Loader[ServableT] | ServingError]:
-        """The loader of each chosen version: the one that was made for this very content, or a new one."""
+    ) -> dict[int, PayloadT | ServingError]:
+        """The payload of each chosen version: the one that was made for this very content, or a new one."""
         before = self._made.get(name, {})
         made = {}
         for version, directory in chosen:
@@ -165,9 +167,9 @@ class FileSystemSource(Generic[ServableT]):
         self._made[name] = made
         return {version: each.payload for version, each in made.items()}
 
-    def _make(self, new: ServableId, path: Path) -> Loader[ServableT] | ServingError:
+    def _make(self, new: ServableId, path: Path) -> PayloadT | ServingError:
         try:
-            return self._make_loader(new, path)
+            return self._make_payload(new, path)
         except ServingError as error:
             logger.warning("%s cannot be loaded from %s: %s", new, path, error)
             return error

@@ -4,25 +4,24 @@ from collections.abc import Mapping
 from typing import Protocol, TypeVar
 
 from appliance.serving.errors import ServingError
-from appliance.serving.loader import Loader
 
-ServableT_contra = TypeVar("ServableT_contra", contravariant=True)
+PayloadT_contra = TypeVar("PayloadT_contra", contravariant=True)
 
 
-class Aspire(Protocol[ServableT_contra]):
-    """The manager's ear for wishes; every source is given one.
+class Aspire(Protocol[PayloadT_contra]):
+    """An ear for wishes: the manager's, which takes loaders, or that of an adapter or a router on the way to it.
 
     Threads: any may call it at any time, also after the manager has stopped (then nothing happens). Returns at once.
     """
 
-    def __call__(self, name: str, versions: Mapping[int, Loader[ServableT_contra] | ServingError], /) -> None:
+    def __call__(self, name: str, versions: Mapping[int, PayloadT_contra | ServingError], /) -> None:
         """Say every version wanted of `name`: the whole wish. Leaving a version out asks to unload it.
 
         The newest wish for a name replaces the one before it; repeating one is harmless.
-        An error in a loader's place is still a version: it ends with that error, and whatever serves goes on serving.
-        A source keeps a version's loader while it wants the version, and makes a new one exactly when the version's
-        content has changed. That is how a version that failed is tried again: see `Manager`.
-        The loader of a version that was left out is not offered again: it may have been used up.
+        An error in a payload's place is still a version: it ends with that error, and whatever serves goes on serving.
+        A source keeps a version's payload, the very object, while it wants the version, and makes a new one exactly
+        when the version's content has changed. That is how a version that failed is tried again: see `Manager`.
+        The payload of a version that was left out is not offered again: it may have been used up.
         """
 
 

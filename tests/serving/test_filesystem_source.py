@@ -50,9 +50,9 @@ def put(base, *names):
         (base / name).mkdir(parents=True)
 
 
-def watch(base, wishes, versions=None, make_loader=Made, **settings):
+def watch(base, wishes, versions=None, make=Made, **settings):
     policy = {} if versions is None else {"versions": versions}
-    return FileSystemSource([WatchedServable("surface", base, **policy)], make_loader, wishes, **settings)
+    return FileSystemSource([WatchedServable("surface", base, **policy)], make, wishes, **settings)
 
 
 # --- which versions -----------------------------------------------------------------------------------------------
@@ -188,7 +188,7 @@ def test_a_version_whose_loader_cannot_be_made_is_wished_for_as_an_error(base, w
             raise LoadError(f"{path} has no manifest")
         return Made(servable_id, path)
 
-    watch(base, wishes, All(), make_loader=make).poll()
+    watch(base, wishes, All(), make=make).poll()
     assert str(wishes.newest["surface"][2]) == f"{base / '2'} has no manifest"
     assert wishes.newest["surface"][1].id.version == 1
 
@@ -251,7 +251,7 @@ def test_an_error_is_kept_like_a_loader_until_the_directory_changes(base, wishes
         asked.append(servable_id)
         raise LoadError("no manifest")
 
-    source = watch(base, wishes, make_loader=make)
+    source = watch(base, wishes, make=make)
     source.poll()
     source.poll()
     assert len(asked) == 1
@@ -328,6 +328,15 @@ def test_with_no_interval_running_polls_exactly_once(base, wishes):
     put(base, "1")
     watch(base, wishes, poll_interval_s=0).run(threading.Event())
     assert wishes.calls == ["surface"]
+
+
+def test_with_an_interval_below_zero_running_polls_never(base, wishes):
+    put(base, "1")
+    source = watch(base, wishes, poll_interval_s=-1)
+    source.run(threading.Event())
+    assert wishes.calls == []
+    source.poll()
+    assert wishes.paths() == {1: "1"}
 
 
 def test_running_polls_until_it_is_stopped(base):
