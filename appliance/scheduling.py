@@ -54,6 +54,11 @@ def keep_off_the_line() -> None:
     _keep_to(_halves()[1])
 
 
+def spare_processors() -> int:
+    """How many processors are not the line's; at least 1."""
+    return max(1, len(_halves()[1] & os.sched_getaffinity(os.getpid())))
+
+
 def rejoin(task: int) -> None:
     """A thread that was started by one that stood back gets the process' own priority and processors again.
 
