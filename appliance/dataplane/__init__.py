@@ -6,8 +6,8 @@ No bytes of any transport are known here: tensors are numpy arrays, errors are a
 from appliance.dataplane.backend import Backend, Borrowed, Outline
 from appliance.dataplane.errors import Code, RequestError
 from appliance.dataplane.metrics import Metrics
-from appliance.dataplane.plane import Classifications, DataPlane, Predicted, Regressions, Task
-from appliance.dataplane.spec import ModelSpec
+from appliance.dataplane.plane import Classifications, DataPlane, Predicted, Regressions
+from appliance.dataplane.spec import ModelSpec, Task
 
 __all__ = [
     "Backend",

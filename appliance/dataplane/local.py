@@ -46,16 +46,12 @@ class LocalBackend:
 class LocalBorrowed:
     """A model of this process, while it is borrowed."""
 
-    __slots__ = ("_model", "id")
+    __slots__ = ("_model", "id", "outline")
 
     def __init__(self, id: ServableId, model: Model) -> None:  # noqa: A002 - the word of the trade
         self.id = id
+        self.outline = outline_of(model)
         self._model = model
-
-    @property
-    def outline(self) -> Outline:
-        """See `Borrowed`."""
-        return outline_of(self._model)
 
     def run(
         self,

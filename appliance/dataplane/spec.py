@@ -12,3 +12,12 @@ class ModelSpec:
     label: str | None = None
     signature: str = ""
     """Empty: `serving_default`, and so it is named in the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One of several questions about the same examples."""
+
+    spec: ModelSpec
+    method: str
+    """`tensorflow/serving/classify` or `tensorflow/serving/regress`."""
