@@ -1,4 +1,4 @@
-"""The command line: `appliance run | check | demo | example-config`."""
+"""The command line: `appliance run | check | demo | models | example-config`."""
 
 import argparse
 import logging
@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from appliance import __version__, log
+from appliance.client.arguments import add_models
 from appliance.errors import ApplianceError
 
 _RUN_EXAMPLES = """examples:
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_check(commands)
     _add_demo(commands)
+    add_models(commands)
     example = commands.add_parser(
         "example-config", help="print a commented configuration to start from", formatter_class=_Raw
     )

@@ -19,6 +19,7 @@ BROKEN = {
         "appliance/app.py",
         "import paho.mqtt",
     ),
+    "gRPC has two ends": ("appliance/serving/errors.py", "import grpc"),
     "HTTP and metrics have one home": ("appliance/gateway.py", "import flask"),
     "TensorFlow and LiteRT have one home": ("appliance/inspection/errors.py", "import tensorflow"),
     "systemd-python has two homes, and neither needs it": ("appliance/app.py", "import systemd.daemon"),
