@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from appliance.batching import Batcher
 from appliance.dataplane.backend import Outline
 from appliance.dataplane.errors import Code, RequestError, request_error
 from appliance.errors import ApplianceError
@@ -14,12 +15,13 @@ Labels = Callable[[str], Mapping[str, int]]
 
 
 class LocalBackend:
-    """Threads: any. Borrowing costs microseconds; run() runs the model on the caller's own thread."""
+    """Threads: any. Borrowing costs microseconds; run() runs the model on the caller's own thread, or in a batch."""
 
-    def __init__(self, manager: Manager[Model], labels: Labels) -> None:
-        """`labels`: the version labels of a model, asked for each request."""
+    def __init__(self, manager: Manager[Model], labels: Labels, batcher: Batcher | None = None) -> None:
+        """`labels`: the version labels of a model, asked for each request. `batcher` belongs to the caller."""
         self._manager = manager
         self._labels = labels
+        self._batcher = batcher
 
     @contextmanager
     def borrow(self, name: str, version: int | None) -> Iterator["LocalBorrowed"]:
@@ -30,7 +32,7 @@ class LocalBackend:
         except NotServing as error:
             raise request_error(error) from error
         try:
-            yield LocalBorrowed(handle.id, handle.servable)
+            yield LocalBorrowed(handle.id, handle.servable, self._batcher)
         finally:
             handle.__exit__(None, None, None)
 
@@ -46,12 +48,13 @@ class LocalBackend:
 class LocalBorrowed:
     """A model of this process, while it is borrowed."""
 
-    __slots__ = ("_model", "id", "outline")
+    __slots__ = ("_batcher", "_model", "id", "outline")
 
-    def __init__(self, id: ServableId, model: Model) -> None:  # noqa: A002 - the word of the trade
+    def __init__(self, id: ServableId, model: Model, batcher: Batcher | None = None) -> None:  # noqa: A002 - the word of the trade
         self.id = id
         self.outline = outline_of(model)
         self._model = model
+        self._batcher = batcher
 
     def run(
         self,
@@ -64,6 +67,8 @@ class LocalBorrowed:
         """See `Borrowed`."""
         check_deadline(deadline_s)
         try:
+            if self._batcher is not None and self._is_whole(signature, outputs):
+                return self._run_in_batch(self._batcher, signature, inputs, outputs, deadline_s)
             return self._model.run(signature, inputs, outputs)
         except ApplianceError as error:
             raise request_error(error) from error
@@ -77,6 +82,24 @@ class LocalBorrowed:
             return self._model.run_together(signatures, inputs)
         except ApplianceError as error:
             raise request_error(error) from error
+
+    def _run_in_batch(
+        self,
+        batcher: Batcher,
+        signature: str,
+        inputs: Mapping[str, Array],
+        outputs: Sequence[str] | None,
+        deadline_s: float | None,
+    ) -> dict[str, Array]:
+        """All outputs of a signature: as in TensorFlow Serving, a request for some of them runs by itself."""
+        model = self._model
+        key = (self.id, signature)
+        answer = batcher.run(key, lambda batch: model.run(signature, batch), inputs, deadline_s=deadline_s)
+        return answer if outputs is None else {alias: answer[alias] for alias in outputs}
+
+    def _is_whole(self, signature: str, outputs: Sequence[str] | None) -> bool:
+        known = self.outline.signatures.get(signature)
+        return outputs is None or (known is not None and len(outputs) == len(known.outputs))
 
 
 def outline_of(model: Model) -> Outline:
