@@ -8,16 +8,18 @@ from functools import partial
 from typing import Generic, TypeVar
 
 from appliance.serving.errors import LoadCancelled, OutOfResources, ServingError
-from appliance.serving.executor import Executor, ExecutorFactory
+from appliance.serving.executor import Executor, ExecutorFactory, Resizable
 from appliance.serving.handle import Directory, Handle, Lease, ServingMap
 from appliance.serving.harness import Harness, without_frames
 from appliance.serving.ids import ServableId
 from appliance.serving.loader import Loader
 from appliance.serving.monitor import ServableStateMonitor
 from appliance.serving.resources import ResourceTracker
-from appliance.serving.state import HarnessState
+from appliance.serving.state import HarnessState, ServableState
 
 logger = logging.getLogger(__name__)
+
+_DECIDED = frozenset({HarnessState.READY, HarnessState.ERROR})
 
 ServableT = TypeVar("ServableT")
 
@@ -25,7 +27,8 @@ ServableT = TypeVar("ServableT")
 class BasicManager(Generic[ServableT]):
     """Loads and unloads what it is told to; it has no opinion of what should be loaded.
 
-    Threads: borrow(), harnesses() and wait_for_change() belong to any thread; everything else to the one that steps.
+    Threads: borrow(), harnesses(), decided() and wait_for_change() belong to any thread; everything else to the one
+    that steps.
     Loading and unloading run on executors built when first needed. Waiting costs no thread: neither the pause before
     a next attempt nor a borrower who takes long keeps one busy, so no servable can hold up another's change.
     """
@@ -48,7 +51,8 @@ class BasicManager(Generic[ServableT]):
         self._executor_factory = executors
         self._clock = clock
         self._monotonic_s = monotonic_s
-        self._directory: Directory[ServableT] = Directory()
+        self.directory: Directory[ServableT] = Directory()
+        """Where handles look."""
         self._executors: dict[str, Executor] = {}  # the stepping thread's
         self._changed = threading.Condition(threading.Lock())  # held for microseconds; borrowers never take it
         self._managed: dict[ServableId, Harness[ServableT]] = {}  # guarded by _changed, as below, harnesses too
@@ -56,12 +60,19 @@ class BasicManager(Generic[ServableT]):
 
     def borrow(self, name: str, version: int | None) -> Handle[ServableT]:
         """A handle, not yet entered. Takes no lock, now or later."""
-        return Handle(self._directory, name, version)
+        return Handle(self.directory, name, version)
 
     def harnesses(self, name: str | None = None) -> list[Harness[ServableT]]:
         """Everything managed, or what is managed of one name, in the order in which it came."""
         with self._changed:
             return [each for each in self._managed.values() if name is None or each.id.name == name]
+
+    def decided(self, wanted: ServableId, loader: Loader[ServableT]) -> ServableState | None:
+        """What came of this very loader: see `Manager.decided`."""
+        with self._changed:
+            harness = self._managed.get(wanted)
+            is_decided = harness is not None and harness.loader is loader and harness.state in _DECIDED
+            return harness.public() if harness is not None and is_decided else None
 
     def manage(self, new: ServableId, payload: Loader[ServableT] | ServingError) -> None:
         """Begin to manage a version; one that is an error ends at once, with that error."""
@@ -141,6 +152,13 @@ class BasicManager(Generic[ServableT]):
         """Block until `changes` is no longer `since`, at most so long."""
         with self._changed:
             self._changed.wait_for(lambda: self._changes != since, timeout_s)
+
+    def set_load_threads(self, threads: int) -> int:
+        """Load with so many threads from now on; returns how many there were."""
+        executor = self._executor("load")
+        if not isinstance(executor, Resizable):
+            raise TypeError("the executor that loads cannot change its number of threads")
+        return executor.resize(threads)
 
     def stop_executors(self, timeout_s: float) -> None:
         """Let no further task run; wait at most so long for each that runs."""
@@ -305,7 +323,7 @@ class BasicManager(Generic[ServableT]):
 
     def _publish_locked(self) -> None:
         """Let borrowers see what is ready, by one store."""
-        self._directory.current = ServingMap(
+        self.directory.current = ServingMap(
             (each.lease, each.is_aspired)
             for each in self._managed.values()
             if each.lease is not None and each.state is HarnessState.READY

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +18,14 @@ class Executor(Protocol):
 
     def stop(self, timeout_s: float, /) -> bool:
         """Run no further task; wait at most so long for the one that runs. True when nothing runs any more."""
+
+
+@runtime_checkable
+class Resizable(Protocol):
+    """What an executor may be beside: able to change its number of threads while it works."""
+
+    def resize(self, threads: int, /) -> int:
+        """Work with so many threads from now on; returns how many there were. No task is lost, none interrupted."""
 
 
 ExecutorFactory = Callable[[str], Executor]
@@ -33,13 +41,14 @@ class ThreadExecutor:
 
     def __init__(self, name: str, *, threads: int = 1, at_start: Callable[[], object] | None = None) -> None:
         self._tasks: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._name = name
         self._at_start = at_start
         self._is_stopped = False
-        self._threads = [
-            threading.Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(threads)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._sizing = threading.Lock()
+        self._size = 0  # guarded by _sizing, as below
+        self._started = 0
+        self._threads: list[threading.Thread] = []
+        self.resize(threads)
 
     def submit(self, task: Callable[[], None], /) -> None:
         """See `Executor`."""
@@ -49,12 +58,35 @@ class ThreadExecutor:
     def stop(self, timeout_s: float, /) -> bool:
         """See `Executor`."""
         deadline = monotonic() + timeout_s
-        self._is_stopped = True
-        for _ in self._threads:
+        with self._sizing:
+            self._is_stopped = True
+            remaining = list(self._threads)
+        for _ in remaining:
             self._tasks.put(None)
-        for thread in self._threads:
+        for thread in remaining:
             thread.join(max(0.0, deadline - monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in remaining)
+
+    def resize(self, threads: int, /) -> int:
+        """See `Resizable`. Threads too many end when the tasks given before are begun, so that none waits longer."""
+        if threads < 1:
+            raise RuntimeError(f"{self._name} cannot work with {threads} threads")
+        with self._sizing:
+            before, self._size = self._size, threads
+            if self._is_stopped:
+                return before
+            self._threads = [thread for thread in self._threads if thread.is_alive()]
+            for _ in range(before, threads):
+                self._start_locked()
+            for _ in range(threads, before):
+                self._tasks.put(None)
+            return before
+
+    def _start_locked(self) -> None:
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{self._started}", daemon=True)
+        self._started += 1
+        self._threads.append(thread)
+        thread.start()
 
     def _work(self) -> None:
         if self._at_start is not None:
@@ -68,3 +100,15 @@ class ThreadExecutor:
             task()
         except Exception:  # the boundary: a bug in one task is its own, the next one still runs
             logger.exception("a task on %s failed", threading.current_thread().name)
+
+
+def thread_executors(
+    *, load_threads: int = 1, unload_threads: int = 1, at_start: Callable[[], object] | None = None
+) -> ExecutorFactory:
+    """Executors with so many threads to load and to unload with. At least one each: nothing is loaded by who steps."""
+    threads = {"load": load_threads, "unload": unload_threads}
+
+    def build(kind: str) -> Executor:
+        return ThreadExecutor(kind, threads=threads[kind], at_start=at_start)
+
+    return build

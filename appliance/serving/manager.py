@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from appliance.serving.basic_manager import BasicManager
 from appliance.serving.errors import ServingError
 from appliance.serving.executor import ExecutorFactory, ThreadExecutor
-from appliance.serving.handle import Handle
+from appliance.serving.handle import Directory, Handle
 from appliance.serving.harness import Harness
 from appliance.serving.ids import ServableId
 from appliance.serving.loader import Loader
@@ -94,6 +94,11 @@ class Manager(Generic[ServableT]):
         """
         return self._basic.borrow(name, version)
 
+    @property
+    def directory(self) -> Directory[ServableT]:
+        """Where its handles look; for managers that are built on this one."""
+        return self._basic.directory
+
     def states(self, name: str | None = None) -> list[ServableState]:
         """Every version known and those that ended last; by name, the newest version first."""
         return self.monitor.states(name)
@@ -121,6 +126,32 @@ class Manager(Generic[ServableT]):
             while self.step() is not None:
                 pass
 
+    def step_until(self, is_over: Callable[[], bool], timeout_s: float, *, tick_s: float = 0.1) -> bool:
+        """Step, at each change and each `tick_s`, until `is_over` says so: how a thread waits where none steps.
+
+        False where it was not over after `timeout_s`.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            seen = self._basic.changes
+            while self.step() is not None:
+                pass
+            if is_over():
+                return True
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return False
+            self._basic.wait_for_change(seen, min(left_s, tick_s))
+
+    def decided(self, wanted: ServableId, loader: Loader[ServableT]) -> ServableState | None:
+        """What came of this very loader: the version is AVAILABLE, or at its END with an error; None: neither yet."""
+        return self._basic.decided(wanted, loader)
+
+    def set_load_threads(self, threads: int) -> int:
+        """Load with so many threads at once from now on; returns how many there were. Loads under way go on."""
+        with self._stepping:
+            return self._basic.set_load_threads(threads)
+
     def stop(self, timeout_s: float) -> Sequence[ServableId]:
         """Wish for nothing, and unload everything; further wishes are ignored.
 
@@ -131,14 +162,7 @@ class Manager(Generic[ServableT]):
         with self._wishing:
             self._is_stopped = True
             self._wishes = {name: {} for name in self._wishes}
-        while True:
-            seen = self._basic.changes
-            while self.step() is not None:
-                pass
-            left_s = deadline_s - time.monotonic()
-            if not self._basic.harnesses() or left_s <= 0:
-                break
-            self._basic.wait_for_change(seen, left_s)
+        self.step_until(lambda: not self._basic.harnesses(), timeout_s)
         with self._stepping:
             self._basic.stop_executors(max(0.0, deadline_s - time.monotonic()))
         left = sorted(harness.id for harness in self._basic.harnesses())

@@ -66,15 +66,19 @@ class ResourceTracker:
     Unbound use is counted on every instance of its device (overbound): it may turn out to lie on any of them.
     """
 
-    def __init__(self, total: ResourceAllocation) -> None:
-        """Count against `total`, which names the instance of everything. Raises: UnknownResource if it does not."""
-        unbound = [str(resource) for resource in total.quantities if resource.instance is None]
+    def __init__(self, total: ResourceAllocation, devices: Mapping[str, int] | None = None) -> None:
+        """Count against `total`, which names the instance of everything, save of a device that has only one.
+
+        `devices`: how many instances of each there are; a request for what a known device has none of does not fit.
+        None: the devices are those of the total, and a request for anything else is a mistake.
+        Raises: UnknownResource where an instance is not named, or is none of `devices`.
+        """
+        self._devices = devices
+        self.total = total
+        self.total = self._normal(total)
+        unbound = [str(resource) for resource in self.total.quantities if resource.instance is None]
         if unbound:
             raise UnknownResource(f"the total has to name the instance of {', '.join(unbound)}")
-        self.total = total
-        self._instances: dict[tuple[str, str], list[Resource]] = defaultdict(list)
-        for resource in total.quantities:
-            self._instances[resource.device, resource.kind].append(resource)
         self._used = ResourceAllocation()
 
     @property
@@ -107,16 +111,16 @@ class ResourceTracker:
                 if free[resource] < 0:
                     return False
         return all(
-            any(free[instance] >= quantity for instance in self._instances[resource.device, resource.kind])
+            any(free[instance] >= quantity for instance in self._instances(resource))
             for resource, quantity in request.quantities.items()
             if resource.instance is None
         )
 
-    def _free(self) -> dict[Resource, int]:
-        free = dict(self.total.quantities)
+    def _free(self) -> defaultdict[Resource, int]:
+        free = defaultdict(int, self.total.quantities)
         for resource, quantity in self._used.quantities.items():
             bound = resource.instance is not None
-            for instance in [resource] if bound else self._instances[resource.device, resource.kind]:
+            for instance in [resource] if bound else self._instances(resource):
                 free[instance] -= quantity
         return free
 
@@ -124,12 +128,19 @@ class ResourceTracker:
         """The same, with the instance named where a device has only one."""
         normal: dict[Resource, int] = defaultdict(int)
         for resource, quantity in allocation.quantities.items():
-            instances = self._instances.get((resource.device, resource.kind), [])
+            instances = self._instances(resource)
             if resource.instance is None and len(instances) == 1:
                 normal[instances[0]] += quantity
-            elif instances and (resource.instance is None or resource in self.total.quantities):
+            elif resource in instances or (resource.instance is None and instances):
                 normal[resource] += quantity
             else:
                 known = ", ".join(str(each) for each in self.total.quantities) or "nothing"
                 raise UnknownResource(f"no such resource on this box: {resource}; counted here: {known}")
         return ResourceAllocation(normal)
+
+    def _instances(self, resource: Resource) -> list[Resource]:
+        """Where a quantity of this device and kind may lie."""
+        if self._devices is not None:
+            return [resource._replace(instance=number) for number in range(self._devices.get(resource.device, 0))]
+        same = (resource.device, resource.kind)
+        return [each for each in self.total.quantities if (each.device, each.kind) == same]

@@ -93,3 +93,6 @@ class ServableState:
     """When `manager_state` was entered; UTC, the wall clock: for showing, not for measuring."""
     attempts: int = 0
     """Attempts to load that were begun."""
+
+    def __str__(self) -> str:
+        return f"{self.manager_state.value} of {self.id}"

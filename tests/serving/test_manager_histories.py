@@ -162,7 +162,7 @@ class Histories(RuleBasedStateMachine):
     def availability(self):
         """Never nothing ready while anything is wanted and something was ready."""
         for name, wish in self.wishes.items():
-            serves = any(each.id.name == name for each in self.hand.manager._basic._directory.current.latest.values())
+            serves = any(each.id.name == name for each in self.hand.manager._basic.directory.current.latest.values())
             if serves and wish:
                 self.served.add(name)
             if name in self.served:
@@ -181,7 +181,7 @@ class Histories(RuleBasedStateMachine):
         assert self.hand.bench.loaded == {}
         assert self.hand.bench.loads == self.hand.bench.unloads
         assert self.hand.manager._basic.harnesses() == []
-        assert self.hand.manager._basic._directory.current.exact == {}
+        assert self.hand.manager._basic.directory.current.exact == {}
         for state in self.hand.manager.states():
             assert state.manager_state is ManagerState.END
             order = list(ManagerState)

@@ -132,7 +132,7 @@ def test_what_happens_in_the_moment_when_a_thread_ends_telling_is_told(monitor):
             self.lock.release()
 
     heard = []
-    monitor._telling = Telling()
+    monitor._bus._delivering = Telling()
     monitor.subscribe(lambda each: heard.append(each.manager_state))
     monitor.record(state("a", 1, M.START))
     monitor.tell()
