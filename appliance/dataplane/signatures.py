@@ -47,7 +47,8 @@ def defaults_of(outline: Outline, key: str) -> Mapping[str, Any]:
 def shown(outline: Outline, key: str) -> str:
     """The signature in protocol buffers' text format."""
     serialized = outline.signature_defs.get(key, b"")
-    return text_format.MessageToString(message("tensorflow.SignatureDef").FromString(serialized))
+    text: str = text_format.MessageToString(message("tensorflow.SignatureDef").FromString(serialized))
+    return text
 
 
 @lru_cache(maxsize=_KEPT)

@@ -11,6 +11,8 @@ _SIZE_MAX_BITS = 32
 def encoded(array: npt.NDArray[Any]) -> bytes:
     """The varints of an integer array, in C order; negative numbers as their 64-bit complement."""
     flat = array.ravel()
+    if flat.size == 0:
+        return b""
     if flat.dtype.kind == "i":
         flat = flat.astype("int64").view("uint64")
     largest = int(flat.max())

@@ -1,0 +1,111 @@
+"""The gRPC server: grpcio's, with a bounded queue before a fixed number of threads."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import grpc
+from grpc_reflection.v1alpha import reflection
+
+from appliance.api.errors import ApiError
+from appliance.api.rpc import health, inference, model_service, prediction
+from appliance.api.rpc.settings import GrpcSettings, Tls, parse_channel_arguments
+from appliance.dataplane import DataPlane
+from appliance.protos import pool
+
+logger = logging.getLogger(__name__)
+
+_UNLIMITED: Final = -1
+_AFTER_GRACE_S: Final = 2.0
+_OPTIONS: Final[dict[str, int | str]] = {
+    "grpc.so_reuseport": 0,  # a second server on the port is a mistake, and is told of
+    "grpc.max_send_message_length": _UNLIMITED,
+    "grpc.keepalive_time_ms": 60_000,  # a client whose cable was pulled is let go, with the thread that it holds
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.http2.min_ping_interval_without_data_ms": 10_000,
+    "grpc.keepalive_permit_without_calls": 1,
+}
+
+
+class GrpcServer:
+    """One port, and a UNIX socket where wanted, from the constructor (which takes them) to `stop()`.
+
+    Used by one thread; its own are all ended then, except for calls that are still in a model.
+    """
+
+    def __init__(self, plane: DataPlane, settings: GrpcSettings, reload: model_service.Reload | None = None) -> None:
+        """Take the port; nothing is answered before `start()`.
+
+        `reload`: what HandleReloadConfigRequest does. Raises: ApiError.
+        """
+        options = {
+            **_OPTIONS,
+            "grpc.max_receive_message_length": settings.max_receive_bytes,
+            **parse_channel_arguments(settings.channel_arguments),
+        }
+        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="grpc")
+        self._server = grpc.server(
+            self._threads,
+            options=list(options.items()),
+            maximum_concurrent_rpcs=settings.threads + settings.max_queued,
+        )
+        self._health: health.Health | None = None
+        names = self._add_services(plane, settings, reload)
+        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server, pool=pool())
+        credentials = None if settings.ssl is None else _credentials(settings.ssl)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        self.port: int = self._listen(f"{host}:{settings.port}", credentials)
+        """The port that was taken; useful where any free one was asked for."""
+        if settings.socket_path:
+            self._listen(f"unix:{settings.socket_path}", credentials)
+
+    def start(self) -> None:
+        """Answer calls from now on; returns at once."""
+        self._server.start()
+        if self._health is not None:
+            self._health.start()
+
+    def stop(self, grace_s: float = 5.0) -> None:
+        """Take no new calls, answer those under way for at most `grace_s`, then cancel them and close everything."""
+        if self._health is not None:
+            self._health.stop()
+        self._server.stop(grace_s).wait(grace_s + _AFTER_GRACE_S)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _add_services(self, plane: DataPlane, settings: GrpcSettings, reload: model_service.Reload | None) -> list[str]:
+        handlers = {
+            prediction.SERVICE: prediction.PredictionService(plane, tensor_content=settings.tensor_content).handlers(),
+            model_service.SERVICE: model_service.ModelService(plane, reload).handlers(),
+            inference.SERVICE: inference.InferenceService(plane).handlers(),
+        }
+        for service, methods in handlers.items():
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, dict(methods)),))
+        names = list(handlers)
+        if settings.health_service:
+            self._health = health.Health(plane, self._server)
+            names.append(health.SERVICE)
+        return names
+
+    def _listen(self, address: str, credentials: grpc.ServerCredentials | None) -> int:
+        try:
+            if credentials is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, credentials)
+        except RuntimeError as error:
+            self.stop(0)
+            raise ApiError(
+                f"gRPC cannot be answered on {address}: another program has it, this box has no such address, or its "
+                "certificate and key are no pair of PEM texts; correct the port, the socket path or the TLS settings."
+            ) from error
+        return int(port)
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    if tls.client_verify and not tls.custom_ca:
+        raise ApiError("TLS: client_verify needs custom_ca, the certificate that signs the clients'.")
+    return grpc.ssl_server_credentials(
+        [(tls.server_key.encode(), tls.server_cert.encode())],
+        root_certificates=tls.custom_ca.encode() or None,
+        require_client_auth=tls.client_verify,
+    )
