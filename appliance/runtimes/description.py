@@ -61,6 +61,14 @@ def describe(folder: Path, tags: tuple[str, ...] = SERVE_TAGS) -> Description:
     raise NotASavedModel(f"{file} has no graph tagged {'+'.join(tags)}; it has {have}")
 
 
+def signature_from(key: str, definition: memoryview) -> Signature:
+    """Read a serialized SignatureDef. Raises: WireError, also where it cannot be called here."""
+    try:
+        return _signature(key, definition)
+    except _NotCallable as error:
+        raise WireError(str(error)) from error
+
+
 def metadata_of(folder: Path) -> Mapping[str, Any]:
     """Raises: NotASavedModel where the file is there and is no JSON object of at most 4 MiB."""
     file = folder / _METADATA

@@ -33,3 +33,11 @@ def numpy_name(number: int) -> str | None:
 def tensorflow_number(name: str) -> int:
     """The DataType for a numpy dtype's name. Raises: KeyError."""
     return _TENSORFLOW[name]
+
+
+def tensorflow_name(name: str) -> str:
+    """What TensorFlow's messages call a numpy dtype: `float` for float32, `string` for object."""
+    return _SAID.get(name, name)
+
+
+_SAID: Final = {"float32": "float", "float64": "double", "float16": "half", "object": "string"}

@@ -3,7 +3,8 @@
 ServingError
 └── LoadError              this attempt to load failed; the next may succeed
     └── LoadRefused        this content never loads: an unknown operation, variables that nobody finds
-        └── NotASavedModel the directory is not what it should be
+        ├── NotASavedModel the directory is not what it should be
+        └── WarmUpFailed   a recorded request that it came with did not succeed
 ApplianceError
 ├── InvalidInput           the caller's array does not fit the signature; the model is well
 └── PredictError           the model itself failed on an input that fits
@@ -12,11 +13,20 @@ ApplianceError
 from appliance.errors import ApplianceError
 from appliance.serving import LoadError, LoadRefused
 
-__all__ = ["InvalidInput", "LoadError", "LoadRefused", "NotASavedModel", "PredictError"]
+__all__ = ["InvalidInput", "LoadError", "LoadRefused", "NotASavedModel", "PredictError", "WarmUpFailed"]
 
 
 class NotASavedModel(LoadRefused):
     """The directory holds no SavedModel, or a damaged one. Nothing was loaded; another try gives the same."""
+
+
+class WarmUpFailed(LoadRefused):
+    """One of the version's recorded requests failed, or they cannot be read. Correct the record or the model."""
+
+    def __init__(self, message: str, code: int) -> None:
+        """`code`: the canonical code that the request got."""
+        super().__init__(message)
+        self.code = code
 
 
 class InvalidInput(ApplianceError):

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from appliance.runtimes.dtypes import tensorflow_name
 from appliance.runtimes.errors import InvalidInput
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -122,6 +123,15 @@ def checked_input(spec: TensorSpec, given: Array) -> Array:
     if spec.shape is not None and not fits(spec.shape, given.shape):
         raise InvalidInput(f"input {spec.alias!r} has shape {list(given.shape)}; the model takes {shown(spec.shape)}")
     return given if given.flags.c_contiguous else np.ascontiguousarray(given)
+
+
+def check_dtypes(signature: Signature, given: Mapping[str, Array]) -> None:
+    """For engines that do not say it by themselves. Raises: InvalidInput, in TensorFlow's words."""
+    for number, (alias, spec) in enumerate(sorted(signature.inputs.items())):
+        have = given[alias].dtype if alias in given else None
+        if have is not None and have != spec.dtype and not (spec.dtype == STRING_DTYPE and have.kind == "S"):
+            wanted, found = tensorflow_name(spec.dtype), tensorflow_name(have.name)
+            raise InvalidInput(f"Expects arg[{number}] to be {wanted} but {found} is provided")
 
 
 def check_names(signature: Signature, given: Mapping[str, Array]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from appliance.runtimes.config import RuntimeConfig
-from appliance.runtimes.description import Description
+from appliance.runtimes.description import Description, metadata_of
 from appliance.runtimes.model import Engine, Model, Signature
 from appliance.runtimes.prepared import Prepared, Tensors
 
@@ -43,6 +43,22 @@ def open_model(
         in_graph = _in_graph(description.signatures, prepared)
         return opening.open_frozen(_there(file), description, in_graph, prepared, config)
     return opening.open_exported(folder, description, prepared, config)
+
+
+def open_tflite(file: Path, prepared: Prepared, config: RuntimeConfig) -> OpenModel:
+    """Load a .tflite file for what it offers by itself. Raises: LoadError, LoadRefused, OSError."""
+    from appliance.runtimes.litert.model import LiteRtModel
+
+    return LiteRtModel(
+        file,
+        Description({}, {}, {}, metadata_of(file.parent), (), ""),
+        same_as={},
+        threads=config.threads,
+        copies=config.copies,
+        engine_reason=prepared.engine_reason,
+        digest=prepared.source_digest,
+        as_offered=True,
+    )
 
 
 def load_libraries(engine: Engine) -> None:

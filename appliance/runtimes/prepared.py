@@ -160,7 +160,8 @@ class PreparedCache:
 def key_of(source_digest: str, config: RuntimeConfig) -> str:
     """Name everything that a prepared version depends on, in 32 characters."""
     settings = config.model_dump(
-        mode="json", include={"engines", "threads", "gpu", "tolerance_absolute", "tolerance_relative"}
+        mode="json",
+        include={"engines", "threads", "gpu", "session", "tags", "tolerance_absolute", "tolerance_relative"},
     )
     whole = {"schema": SCHEMA_VERSION, "source": source_digest, "settings": settings, "made_with": made_with()}
     return hashlib.sha256(json.dumps(whole, sort_keys=True).encode()).hexdigest()[:32]

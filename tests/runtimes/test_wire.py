@@ -5,7 +5,6 @@ from google.protobuf import empty_pb2, struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.runtimes.tensorflow.settings import RUN_ON_CALLERS_THREAD, session_config
 from appliance.runtimes.wire import WireError, bytes_field, double_field, fields, signed, varint_field
 
 
@@ -39,13 +38,3 @@ def test_any_bytes_are_read_or_refused(content):
 def test_a_number_without_end_is_refused():
     with pytest.raises(WireError, match="10 bytes"):
         list(fields(memoryview(b"\x08" + b"\xff" * 11)))
-
-
-def test_settings_say_what_they_should():
-    assert list(fields(memoryview(RUN_ON_CALLERS_THREAD))) == [(3, 0, 2**64 - 1)]
-    config = {number: value for number, _, value in fields(memoryview(session_config(threads=2, gpu=False)))}
-    assert (config[2], config[5], config[7]) == (2, 1, 1)
-    assert bytes(config[1]) == bytes_field(1, b"GPU") + varint_field(2, 0)
-    with_gpu = session_config(threads=1, gpu=True, gpu_memory_fraction=0.25)
-    gpu = {number: bytes(value) for number, kind, value in fields(memoryview(with_gpu)) if kind == 2}[6]
-    assert gpu == varint_field(4, 1) + double_field(1, 0.25)

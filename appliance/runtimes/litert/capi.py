@@ -97,6 +97,7 @@ _QUICK: dict[str, tuple[Any, ...]] = {
     "GetSignatureInputTensorByIndex": (_P, _Z, _OUT),
     "GetSignatureOutputTensorByIndex": (_P, _Z, _OUT),
     "GetRankedTensorType": (_P, _OUT),
+    "GetModelMetadata": (_P, _S, _OUT, ctypes.POINTER(_Z)),
     "CreateTensorBufferFromHostMemory": (_P, _P, _Z, _P, _OUT),
     "DestroyTensorBuffer": (_P,),
 }
@@ -106,6 +107,7 @@ _SLOW: dict[str, tuple[Any, ...]] = {
     "CreateCompiledModel": (_P, _P, _P, _OUT),
     "DestroyCompiledModel": (_P,),
     "CompiledModelResizeInputTensor": (_P, _Z, _Z, _P, _Z),
+    "CompiledModelResizeInputTensorNonStrict": (_P, _Z, _Z, _P, _Z),
     "GetCompiledModelOutputTensorLayouts": (_P, _Z, _Z, _P, ctypes.c_bool),
     "RunCompiledModel": (_P, _Z, _Z, _P, _Z, _P),
 }

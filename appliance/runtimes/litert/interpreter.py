@@ -3,6 +3,8 @@
 import ctypes
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,6 +45,7 @@ class Call:
         self._interpreter = interpreter
         self._slot = slot
         self._shapes: tuple[tuple[int, ...], ...] = ()
+        self._filled: list[Array] = []  # the buffers' memory, in the shapes that were given
         self._buffers: _Buffers | None = None
         self._inputs = [
             (index, alias, np.dtype(slot.signature.inputs[alias].dtype)) for index, alias in enumerate(slot.inputs)
@@ -58,7 +61,7 @@ class Call:
                 given = inputs[alias]
                 if buffers is None or given.dtype != dtype or given.shape != self._shapes[index]:
                     buffers = self._resized(inputs)
-                np.copyto(buffers.inputs[index], given)
+                np.copyto(self._filled[index], given)
         except KeyError:
             check_names(self._slot.signature, inputs)
             raise
@@ -73,26 +76,40 @@ class Call:
         if self._buffers is not None:
             self._buffers.close()
             self._buffers = None
+            self._filled = []
 
     def _resized(self, inputs: Mapping[str, Array]) -> "_Buffers":
         if not self._interpreter.compiled:
             raise RuntimeError("the model is closed")
         check_names(self._slot.signature, inputs)
-        shapes = tuple(
-            checked_input(self._slot.signature.inputs[alias], inputs[alias]).shape for alias in self._slot.inputs
-        )
+        shapes = tuple(self._checked(alias, inputs[alias]).shape for alias in self._slot.inputs)
         if self._buffers is not None and shapes == self._shapes:
             return self._buffers
         self.close()
         try:
-            self._buffers = _Buffers(self._interpreter, self._slot, shapes)
+            self._buffers = _Buffers(self._interpreter, self._slot, _in_file(self._slot, shapes))
         except StatusError as error:
             sizes = ", ".join(str(list(shape)) for shape in shapes)
             raise InvalidInput(
                 f"signature {self._slot.signature.key!r} does not take inputs of shape {sizes}: {error}"
             ) from error
         self._shapes = shapes
+        self._filled = [array.reshape(shape) for array, shape in zip(self._buffers.inputs, shapes, strict=True)]
         return self._buffers
+
+    def _checked(self, alias: str, given: Array) -> Array:
+        """Raises: InvalidInput."""
+        spec = self._slot.signature.inputs[alias]
+        return checked_input(spec if self._slot.stored is None else replace(spec, shape=None), given)
+
+
+def _in_file(slot: Slot, shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
+    """The shapes to give LiteRT: where as many elements come as the file has, in the file's shape."""
+    if slot.stored is None:
+        return shapes
+    return tuple(
+        stored if prod(stored) == prod(shape) else shape for stored, shape in zip(slot.stored, shapes, strict=True)
+    )
 
 
 class _Buffers:
@@ -104,10 +121,11 @@ class _Buffers:
         self._litert = litert
         self._handles: list[int] = []
         signature = slot.signature
+        resize = "CompiledModelResizeInputTensor" + ("" if slot.stored is None else "NonStrict")
         for index, (shape, is_open) in enumerate(zip(shapes, slot.open_inputs, strict=True)):
             if is_open:
                 sizes = (ctypes.c_int * len(shape))(*shape)
-                litert.checked("CompiledModelResizeInputTensor", compiled, slot.index, index, sizes, len(shape))
+                litert.checked(resize, compiled, slot.index, index, sizes, len(shape))
         layouts = (Layout * len(slot.outputs))()
         litert.checked(
             "GetCompiledModelOutputTensorLayouts",

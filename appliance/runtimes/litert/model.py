@@ -14,9 +14,10 @@ from appliance.runtimes.description import Description
 from appliance.runtimes.errors import LoadError, LoadRefused
 from appliance.runtimes.litert.capi import OUT_OF_MEMORY, LiteRt, StatusError, litert
 from appliance.runtimes.litert.interpreter import Call, Interpreter
+from appliance.runtimes.litert.offered import offered_by, signature_def_of
 from appliance.runtimes.litert.signatures import Slot, slots_of
 from appliance.runtimes.memory import FileContent
-from appliance.runtimes.model import DEFAULT_SIGNATURE, Array, Signature, signature_of
+from appliance.runtimes.model import DEFAULT_SIGNATURE, Array, Signature, check_dtypes, signature_of
 
 ENGINE: Literal["litert"] = "litert"
 
@@ -36,8 +37,12 @@ class LiteRtModel:
         copies: int,
         engine_reason: str,
         digest: str,
+        as_offered: bool = False,
     ) -> None:
-        """Load the file and compile `copies`. Raises: LoadError, LoadRefused."""
+        """Load the file and compile `copies`. Raises: LoadError, LoadRefused.
+
+        With `as_offered` its signatures are what the file itself says, and not the description's.
+        """
         self.engine_reason = engine_reason
         self.digest = digest
         self.signatures: Mapping[str, Signature] = description.signatures
@@ -57,11 +62,23 @@ class LiteRtModel:
             place = self._content.address, self._content.size
             try:
                 self._model = self._litert.made("CreateModelFromBuffer", self._litert.environment, *place)
-                self._slots = slots_of(self._litert, self._model, self.signatures, same_as)
+                self._slots = self._find_slots(file, same_as, as_offered=as_offered)
                 self._free.extend(self._copy() for _ in range(copies))
             except (StatusError, LoadError):
                 self.close()
                 raise
+
+    def _find_slots(self, file: Path, same_as: Mapping[str, str], *, as_offered: bool) -> dict[str, Slot]:
+        """Raises: LoadRefused, StatusError."""
+        if not as_offered:
+            return slots_of(self._litert, self._model, self.signatures, same_as)
+        try:
+            slots = offered_by(self._litert, self._model)
+        except LoadRefused as error:
+            raise LoadRefused(f"{file} cannot be served: {error}") from error
+        self.signatures = {key: slot.signature for key, slot in slots.items()}
+        self.signature_defs = {key: signature_def_of(slot.signature) for key, slot in slots.items()}
+        return slots
 
     def predict(self, inputs: Mapping[str, Array], signature: str = DEFAULT_SIGNATURE) -> dict[str, Array]:
         """Where more ask at once than there are copies, they wait for each other.
@@ -80,16 +97,20 @@ class LiteRtModel:
     def run(
         self, signature: str, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None
     ) -> dict[str, Array]:
-        """As predict(): LiteRT computes every output, and takes no shape that the signature does not have.
+        """As predict(): LiteRT computes every output. It takes another shape only of a file that is served as it is.
 
         Raises: InvalidInput, PredictError; RuntimeError after close().
         """
+        check_dtypes(signature_of(self.signatures, signature), inputs)
         found = self.predict(inputs, signature)
         return found if outputs is None else {alias: found[alias] for alias in outputs}
 
     def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
-        """One after the other. Raises: InvalidInput, PredictError; RuntimeError after close()."""
-        return {key: self.predict(inputs, key) for key in signatures}
+        """One after the other; all have to take the same inputs.
+
+        Raises: InvalidInput, PredictError; RuntimeError after close().
+        """
+        return {key: self.run(key, inputs) for key in signatures}
 
     def bind(self, signature: str = DEFAULT_SIGNATURE) -> "Bound":
         """Take a copy out for the asker alone; it comes back when the bound call is dropped.

@@ -21,6 +21,8 @@ class Slot:
     outputs: tuple[str, ...]
     open_inputs: tuple[bool, ...]
     """Which inputs have a size that each request may choose."""
+    stored: tuple[tuple[int, ...], ...] | None = None
+    """The inputs' shapes in the file, where a request may choose any shape at all: as tensorflow_model_server does."""
 
 
 def slots_of(
@@ -30,15 +32,15 @@ def slots_of(
 
     Raises: LoadRefused where the file does not do what the signatures say, StatusError.
     """
-    found = {_text(litert, "GetSignatureKey", handle): (index, handle) for index, handle in _handles(litert, model)}
+    found = {text_of(litert, "GetSignatureKey", handle): (index, handle) for index, handle in handles(litert, model)}
     slots = {}
     for key, signature in signatures.items():
         place = found.get(same_as.get(key, key))
         if place is None:
             raise LoadRefused(f"the .tflite file has no signature {key!r}")
         index, handle = place
-        inputs = dict(_tensors(litert, handle, "Input"))
-        outputs = dict(_tensors(litert, handle, "Output"))
+        inputs = dict(tensors(litert, handle, "Input"))
+        outputs = dict(tensors(litert, handle, "Output"))
         _compare(key, signature.inputs, inputs)
         _compare(key, signature.outputs, outputs)
         are_open = tuple(any(size < 0 for size in kind.layout.shape) for kind in inputs.values())
@@ -53,18 +55,18 @@ def _compare(key: str, wanted: Mapping[str, TensorSpec], found: Mapping[str, Ten
         raise LoadRefused(f"signature {key!r} of the .tflite file has {has}; the SavedModel says {should}")
 
 
-def _handles(litert: LiteRt, model: int) -> Iterator[tuple[int, int]]:
+def handles(litert: LiteRt, model: int) -> Iterator[tuple[int, int]]:
     for index in range(litert.made("GetNumModelSignatures", model, kind=ctypes.c_size_t)):
         yield index, litert.made("GetModelSignature", model, index)
 
 
-def _tensors(litert: LiteRt, signature: int, side: str) -> Iterator[tuple[str, TensorType]]:
+def tensors(litert: LiteRt, signature: int, side: str) -> Iterator[tuple[str, TensorType]]:
     for index in range(litert.made(f"GetNumSignature{side}s", signature, kind=ctypes.c_size_t)):
         tensor = litert.made(f"GetSignature{side}TensorByIndex", signature, index)
         kind = litert.made("GetRankedTensorType", tensor, kind=TensorType)
-        yield _text(litert, f"GetSignature{side}Name", signature, index), kind
+        yield text_of(litert, f"GetSignature{side}Name", signature, index), kind
 
 
-def _text(litert: LiteRt, function: str, *arguments: object) -> str:
+def text_of(litert: LiteRt, function: str, *arguments: object) -> str:
     address = litert.made(function, *arguments, kind=Pointer)
     return ctypes.string_at(address).decode()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from appliance.runtimes.config import RuntimeConfig
-from appliance.runtimes.description import SERVE_TAGS
 from appliance.runtimes.prepare.background import become_background
 from appliance.runtimes.prepare.conversion import GRAPH, TFLITE, Conversion
 from appliance.runtimes.prepare.freezing import NotFreezable, freeze
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     report.write(staging)
     if "litert" in config.engines and "tensorflow-frozen" not in report.failed:
         wanted = [key for key in keys if key not in report.same_as]
-        report = _step(report, "litert", lambda: _litert(report, source, staging, wanted))
+        report = _step(report, "litert", lambda: _litert(report, source, staging, wanted, config.tags))
         report.write(staging)
 
 
@@ -58,7 +57,7 @@ def _step(report: Conversion, engine: str, work: Callable[[], Conversion]) -> Co
 
 
 def _freeze(report: Conversion, source: Path, staging: Path, keys: list[str], config: RuntimeConfig) -> Conversion:
-    frozen = freeze(source, SERVE_TAGS, keys, optimise=config.gpu is None)
+    frozen = freeze(source, config.tags, keys, optimise=config.gpu is None)
     size = frozen.graph.ByteSize()
     if size > _GRAPH_BYTES_MAX:
         raise NotFreezable(f"the graph has {size} bytes; a graph with its weights can have 2 GiB")
@@ -66,14 +65,14 @@ def _freeze(report: Conversion, source: Path, staging: Path, keys: list[str], co
     return report.model_copy(update={"tensors": dict(frozen.tensors), "same_as": dict(frozen.same_as)})
 
 
-def _litert(report: Conversion, source: Path, staging: Path, keys: list[str]) -> Conversion:
+def _litert(report: Conversion, source: Path, staging: Path, keys: list[str], tags: Sequence[str]) -> Conversion:
     import tensorflow as tf
 
     # from_saved_model() drops every signature but one where the exported object has a method named `serve`; the class
     # behind it does not.
     from tensorflow.lite.python.lite import TFLiteSavedModelConverterV2
 
-    converter: Any = TFLiteSavedModelConverterV2(str(source), set(SERVE_TAGS), keys)
+    converter: Any = TFLiteSavedModelConverterV2(str(source), set(tags), keys)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     (staging / TFLITE).write_bytes(converter.convert())
     return report

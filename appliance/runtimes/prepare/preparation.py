@@ -34,7 +34,7 @@ class Preparation:
 
     def run(self, digest: str) -> Prepared:
         """Raises: LoadRefused where the SavedModel itself cannot be served; LoadError."""
-        description = describe(self._source)
+        description = describe(self._source, self._config.tags)
         plain = Prepared(source_digest=digest, engine=LAST_RESORT, engine_reason="", made_with=dict(made_with()))
         self._write_samples(description)
         reference = self._reference(plain)

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
 def _try(source: Path, staging: Path, config: RuntimeConfig, prepared: Prepared) -> None:
     samples = unpacked(staging / SAMPLES)
     file = staging / prepared.file.name if prepared.file else None
-    description = describe(source)
+    description = describe(source, config.tags)
     load_libraries(prepared.engine)
     before, began = resident_bytes(), time.monotonic()
     model = open_model(source, description, prepared, file, config)

@@ -10,7 +10,7 @@ from appliance.runtimes.dtypes import STRING, numpy_name
 from appliance.runtimes.errors import InvalidInput, PredictError
 from appliance.runtimes.model import Array, Signature, check_names
 from appliance.runtimes.tensorflow.capi import INVALID_ARGUMENT, Output, Pointer, TensorFlow
-from appliance.runtimes.tensorflow.feed import Feed, feed_for
+from appliance.runtimes.tensorflow.feed import Feed, LooseFeed, feed_for
 from appliance.runtimes.tensorflow.session import Session
 from appliance.runtimes.tensorflow.strings import strings_of
 
@@ -25,13 +25,19 @@ class Call:
     feeds memory of its own; a frozen graph has no such memory, and the same tensor is filled and fed again.
     """
 
-    def __init__(self, session: Session, signature: Signature, run_options: int, *, keeps_inputs: bool) -> None:
-        """Raises: LoadError where the graph lacks a tensor that the signature names."""
+    def __init__(
+        self, session: Session, signature: Signature, run_options: int, *, keeps_inputs: bool, loose: bool = False
+    ) -> None:
+        """With `loose`, inputs are the graph's to judge, and its errors are told in its own words.
+
+        Raises: LoadError where the graph lacks a tensor that the signature names.
+        """
         tf = self._tf = session.tf
         self._session = session
         self._signature = signature
+        self._loose = loose
         self._feeds: list[tuple[int, str, Feed]] = [
-            (index, spec.alias, feed_for(tf, spec, keeps_inputs=keeps_inputs))
+            (index, spec.alias, LooseFeed(tf) if loose else feed_for(tf, spec, keeps_inputs=keeps_inputs))
             for index, spec in enumerate(signature.inputs.values())
         ]
         self._fetches = [(index, alias) for index, alias in enumerate(signature.outputs)]
@@ -71,8 +77,8 @@ class Call:
         return {alias: _taken(self._tf, fetched[index] or 0) for index, alias in self._fetches}
 
     def _error(self) -> InvalidInput | PredictError:
-        message = self._tf.TF_Message(self._status).decode(errors="replace").partition("\n")[0]
-        sentence = f"signature {self._signature.key!r}: {message}"
+        message = self._tf.TF_Message(self._status).decode(errors="replace")
+        sentence = message if self._loose else f"signature {self._signature.key!r}: {message.partition(chr(10))[0]}"
         code = self._code(self._status)
         return InvalidInput(sentence) if code == INVALID_ARGUMENT else PredictError(sentence, code)
 

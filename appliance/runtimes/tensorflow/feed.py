@@ -2,11 +2,12 @@
 
 import ctypes
 from contextlib import suppress
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from appliance.runtimes.dtypes import STRING, tensorflow_number
+from appliance.runtimes.errors import InvalidInput
 from appliance.runtimes.memory import aligned
 from appliance.runtimes.model import Array, TensorSpec, checked_input
 from appliance.runtimes.tensorflow.capi import TensorFlow
@@ -27,6 +28,49 @@ def feed_for(tf: TensorFlow, spec: TensorSpec, *, keeps_inputs: bool) -> Feed:
     if tensorflow_number(spec.dtype) == STRING or keeps_inputs:
         return _FreshFeed(tf, spec)
     return _StandingFeed(tf, spec)
+
+
+class LooseFeed:
+    """Feeds what it is given: whether its dtype and its shape fit is the graph's to judge, and to say."""
+
+    def __init__(self, tf: TensorFlow) -> None:
+        self._tf = tf
+        self._tensor = 0
+
+    def fill(self, given: Array) -> int:
+        tf = self._tf
+        self.empty()  # of the call before, where another of its inputs was refused
+        number = _number_of(given.dtype)
+        if not given.flags.c_contiguous:
+            given = np.ascontiguousarray(given)
+        dims = (ctypes.c_int64 * given.ndim)(*given.shape)
+        if number == STRING:
+            self._tensor = tensor_of(tf, given, dims)
+        else:
+            self._tensor = tf.TF_AllocateTensor(number, dims, given.ndim, given.nbytes)
+            ctypes.memmove(tf.TF_TensorData(self._tensor), given.ctypes.data, given.nbytes)
+        return self._tensor
+
+    def empty(self) -> None:
+        if self._tensor:
+            self._tf.TF_DeleteTensor(self._tensor)
+            self._tensor = 0
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # __init__ did not come that far
+            self.empty()
+
+
+def _number_of(dtype: np.dtype[Any]) -> int:
+    """Raises: InvalidInput."""
+    if dtype.kind == "S":
+        return STRING
+    try:
+        if dtype.isnative:
+            return tensorflow_number(dtype.name)
+    except KeyError:
+        pass
+    raise InvalidInput(f"TensorFlow has no tensors of {dtype.str}")
 
 
 class _StandingFeed:

@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal, TypeAlias
 
 from appliance.runtimes.description import Description
@@ -10,12 +9,11 @@ from appliance.runtimes.errors import InvalidInput, LoadError
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Array, Signature, signature_of
 from appliance.runtimes.tensorflow.call import Call
 from appliance.runtimes.tensorflow.session import Session
-from appliance.runtimes.tensorflow.settings import RUN_ON_CALLERS_THREAD
 
 _KINDS_MAX = 256
-"""Kinds of calls that are kept ready: signatures, and the outputs asked of them. A stranger may ask for any subset."""
-_Wanted: TypeAlias = tuple[tuple[str, ...], tuple[str, ...] | None]
-"""Signatures, and the outputs wanted of a single one; None: all, and the inputs' shapes are checked."""
+"""Kinds of loose calls that are kept ready. A stranger may ask for any subset of a model's outputs."""
+_Wanted: TypeAlias = tuple[tuple[str, tuple[str, ...]], ...]
+"""Signatures, and the outputs wanted of each."""
 
 
 class TensorFlowModel:
@@ -26,6 +24,7 @@ class TensorFlowModel:
         session: Session,
         description: Description,
         in_graph: Mapping[str, Signature],
+        run_options: bytes,
         *,
         engine: Literal["tensorflow-frozen", "tensorflow-saved-model"],
         engine_reason: str,
@@ -43,11 +42,12 @@ class TensorFlowModel:
         self.metadata: Mapping[str, Any] = description.metadata
         self._in_graph = in_graph
         self._session = session
-        self._run_options = session.tf.TF_NewBufferFromString(RUN_ON_CALLERS_THREAD, len(RUN_ON_CALLERS_THREAD))
-        self._free: dict[_Wanted, deque[Call]] = {}
+        self._run_options = session.tf.TF_NewBufferFromString(run_options, len(run_options))
+        self._free: dict[str, deque[Call]] = {}
+        self._loose: dict[_Wanted, deque[Call]] = {}
         try:
             for key in self.signatures:
-                self._free[(key,), None] = deque([self.bind(key)])
+                self._free[key] = deque([self.bind(key)])
         except LoadError:
             self.close()
             raise
@@ -55,7 +55,7 @@ class TensorFlowModel:
     def predict(self, inputs: Mapping[str, Array], signature: str = DEFAULT_SIGNATURE) -> dict[str, Array]:
         """Raises: InvalidInput, PredictError; RuntimeError after close()."""
         try:
-            free = self._free[(signature,), None]
+            free = self._free[signature]
         except KeyError:
             self._open()
             signature_of(self.signatures, signature)
@@ -74,62 +74,58 @@ class TensorFlowModel:
     ) -> dict[str, Array]:
         """Raises: InvalidInput, PredictError; RuntimeError after close()."""
         found = signature_of(self._in_graph, signature)
-        return self._run(((signature,), tuple(found.outputs if outputs is None else outputs)), inputs)
+        return self._run(((signature, tuple(found.outputs if outputs is None else outputs)),), inputs)[signature]
 
     def run_together(self, signatures: Sequence[str], inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
         """Raises: InvalidInput, PredictError; RuntimeError after close()."""
-        found = self._run((tuple(signatures), ()), inputs)
-        results: dict[str, dict[str, Array]] = {key: {} for key in signatures}
-        for place, array in found.items():
-            key, _, alias = place.partition("/")
-            results[key][alias] = array
-        return results
+        wanted = tuple((key, tuple(signature_of(self._in_graph, key).outputs)) for key in signatures)
+        return self._run(wanted, inputs)
 
-    def _run(self, wanted: _Wanted, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        free = self._free.get(wanted)
+    def _run(self, wanted: _Wanted, inputs: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        free = self._loose.get(wanted)
         if free is None:
-            if len(self._free) >= _KINDS_MAX:
-                return self._lenient(wanted)(inputs)
-            free = self._free.setdefault(wanted, deque())
+            free = deque() if len(self._loose) >= _KINDS_MAX else self._loose.setdefault(wanted, deque())
         try:
             call = free.pop()
         except IndexError:
-            call = self._lenient(wanted)
+            call = self._loose_call(wanted)
         try:
-            return call(inputs)
+            arrays = iter(call(inputs).values())
         finally:
             free.append(call)
+        return {key: {alias: next(arrays) for alias in outputs} for key, outputs in wanted}
 
-    def _lenient(self, wanted: _Wanted) -> Call:
-        """A call that takes any shape and computes what is wanted."""
-        keys, outputs = wanted
-        found = [signature_of(self._in_graph, key) for key in keys]
-        inputs = {alias: replace(spec, shape=None) for alias, spec in found[0].inputs.items()}
-        if len(found) == 1:
-            chosen = {alias: found[0].outputs[alias] for alias in outputs or ()}
-        else:
-            read = {spec.tensor for spec in inputs.values()}
-            if any({spec.tensor for spec in one.inputs.values()} != read for one in found):
-                raise InvalidInput(f"the signatures {', '.join(keys)} do not have the same input tensors")
-            chosen = {f"{one.key}/{alias}": spec for one in found for alias, spec in one.outputs.items()}
-        return self._bind(Signature("+".join(keys), "", inputs, chosen))
+    def _loose_call(self, wanted: _Wanted) -> Call:
+        """A call whose outputs come in the order of `wanted`. Raises: InvalidInput."""
+        found = [signature_of(self._in_graph, key) for key, _ in wanted]
+        inputs = found[0].inputs
+        read = {spec.tensor for spec in inputs.values()}
+        if any({spec.tensor for spec in one.inputs.values()} != read for one in found):
+            raise InvalidInput(
+                f"the signatures {', '.join(key for key, _ in wanted)} do not have the same input tensors"
+            )
+        chosen = [one.outputs[alias] for one, (_, aliases) in zip(found, wanted, strict=True) for alias in aliases]
+        numbered = {str(number): spec for number, spec in enumerate(chosen)}
+        return self._bind(Signature("+".join(key for key, _ in wanted), "", inputs, numbered), loose=True)
 
     def bind(self, signature: str = DEFAULT_SIGNATURE) -> Call:
         """Raises: InvalidInput, LoadError."""
         self._open()
         return self._bind(signature_of(self._in_graph, signature))
 
-    def _bind(self, signature: Signature) -> Call:
+    def _bind(self, signature: Signature, *, loose: bool = False) -> Call:
         return Call(
             self._open(),
             signature,
             self._run_options,
             keeps_inputs=self.engine == "tensorflow-saved-model",
+            loose=loose,
         )
 
     def close(self) -> None:
         """Give the memory back. Calls that were bound must not be used any more."""
         self._free.clear()
+        self._loose.clear()
         if self._run_options:
             self._session.tf.TF_DeleteBuffer(self._run_options)
             self._run_options = 0

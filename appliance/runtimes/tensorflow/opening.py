@@ -12,8 +12,9 @@ from appliance.runtimes.model import Signature
 from appliance.runtimes.prepared import Prepared
 from appliance.runtimes.tensorflow.capi import RESOURCE_EXHAUSTED
 from appliance.runtimes.tensorflow.model import TensorFlowModel
+from appliance.runtimes.tensorflow.overrides import Overrides, overrides_of
 from appliance.runtimes.tensorflow.session import StatusError, open_graph, open_saved_model
-from appliance.runtimes.tensorflow.settings import RUN_ON_CALLERS_THREAD, session_config
+from appliance.runtimes.tensorflow.settings import run_options, session_config
 
 EXPORT_AGAIN = (
     "export it again with keras `model.export(folder)`, or with tf.saved_model.save() of a tf.Module that holds each "
@@ -25,12 +26,15 @@ _NO_VARIABLE = re.compile(r"Could not find variable ([^\s.,]*)|Error while readi
 
 def open_exported(folder: Path, description: Description, prepared: Prepared, config: RuntimeConfig) -> TensorFlowModel:
     """Load a SavedModel as it was exported. Raises: LoadError, LoadRefused."""
+    settings = session_config(config, overrides_of(folder))
+    options = run_options(config)
     with in_our_words(str(folder)):
-        session = open_saved_model(folder, description.tags, _config(config, optimise=True), RUN_ON_CALLERS_THREAD)
+        session = open_saved_model(folder, description.tags, settings, options)
     return TensorFlowModel(
         session,
         description,
         description.signatures,
+        options,
         engine="tensorflow-saved-model",
         engine_reason=prepared.engine_reason,
         digest=prepared.source_digest,
@@ -47,11 +51,12 @@ def open_frozen(
     """Load a graph whose variables are constants. Raises: LoadError, LoadRefused."""
     with in_our_words(str(graph)):
         # For a processor it was optimised when it was prepared; for a GPU that is done here, where the GPU is.
-        session = open_graph(graph, _config(config, optimise=config.gpu is not None))
+        session = open_graph(graph, session_config(config, Overrides(), optimise=config.gpu is not None))
     return TensorFlowModel(
         session,
         description,
         in_graph,
+        run_options(config),
         engine="tensorflow-frozen",
         engine_reason=prepared.engine_reason,
         digest=prepared.source_digest,
@@ -90,13 +95,3 @@ def does_not_run(folder: Path, error: Exception) -> LoadError:
     if _NO_VARIABLE.search(str(error)) and not (folder / "variables").is_dir():
         return LoadRefused(f"{folder} cannot be served: it has no folder `variables`; copy the model again")
     return explained(str(folder), 0, str(error))
-
-
-def _config(config: RuntimeConfig, *, optimise: bool) -> bytes:
-    gpu = config.gpu
-    return session_config(
-        threads=config.threads,
-        gpu=gpu is not None,
-        gpu_memory_fraction=gpu.memory_fraction if gpu else None,
-        optimise=optimise,
-    )
