@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from waitress import create_server, wasyncore
@@ -28,13 +29,41 @@ _WAKE_UP_S: Final = 1.0
 WsgiApp = Callable[..., Any]
 
 
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What a server takes; the defaults are those of the health pages."""
+
+    threads: int = THREADS
+    connections_max: int = CONNECTIONS_MAX
+    idle_max_s: float = IDLE_MAX_S
+    request_max_bytes: int = REQUEST_MAX_BYTES
+    received_bytes: int = 8192
+    """Read from a connection at once."""
+    answer_in_memory_bytes: int = 1 << 20
+    """The part of an answer not yet sent that may stay in memory; what is more goes to a temporary file."""
+
+
 class HttpServer:
     """One port, from the constructor (which takes it) to `stop()`. Used by one thread; its own are all ended then."""
 
     def __init__(
-        self, app: WsgiApp, host: str, port: int, *, threads: int = THREADS, idle_max_s: float = IDLE_MAX_S
+        self,
+        app: WsgiApp,
+        host: str,
+        port: int,
+        *,
+        threads: int = THREADS,
+        idle_max_s: float = IDLE_MAX_S,
+        limits: ServerLimits | None = None,
+        dispatcher: Any = None,
+        channel_class: Any = None,
     ) -> None:
-        """Take the port; nothing is answered before `start()`. `host` is an IP address. Raises: ApiError."""
+        """Take the port; nothing is answered before `start()`. `host` is an IP address. Raises: ApiError.
+
+        `limits`: in the place of `threads` and `idle_max_s`. `dispatcher`, `channel_class`: waitress' own where None; a
+        dispatcher given has its threads already, and is shut down by stop().
+        """
+        limits = limits or ServerLimits(threads=threads, idle_max_s=idle_max_s)
         listening = _listen(host, port)
         self.port: int = listening.getsockname()[1]
         """The port that was taken; useful where any free one was asked for."""
@@ -44,18 +73,23 @@ class HttpServer:
         self._waitress = create_server(
             app,
             map=self._channels,
+            _dispatcher=dispatcher,
             sockets=[listening],
-            threads=threads,
-            connection_limit=CONNECTIONS_MAX + 2,  # it counts the listening socket and the waker, too
-            channel_timeout=idle_max_s,
+            threads=limits.threads,
+            connection_limit=limits.connections_max + 2,  # it counts the listening socket and the waker, too
+            channel_timeout=limits.idle_max_s,
             cleanup_interval=_CLEANUP_PERIOD_S,
-            max_request_body_size=REQUEST_MAX_BYTES,
-            inbuf_overflow=REQUEST_MAX_BYTES + 1,  # never to a temporary file: the disk may be full
+            recv_bytes=limits.received_bytes,
+            max_request_body_size=limits.request_max_bytes,
+            inbuf_overflow=limits.request_max_bytes + 1,  # never to a temporary file: the disk may be full
+            outbuf_overflow=limits.answer_in_memory_bytes,
             max_request_header_size=_HEADER_MAX_BYTES,
             asyncore_use_poll=True,
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
+        if channel_class is not None:
+            self._waitress.channel_class = channel_class
         self._stopping = threading.Event()
         self._drain_until = 0.0
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)

@@ -5,6 +5,7 @@ util/prometheus_exporter.cc (the form), servables/tensorflow/util.cc (the metric
 """
 
 import bisect
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,5 +92,55 @@ class Metrics:
         return metric
 
     def render(self) -> str:
-        """Everything, in Prometheus' text format as TensorFlow Serving writes it."""
-        raise NotImplementedError
+        """Everything, in Prometheus' text format as TensorFlow Serving writes it.
+
+        Metrics by name, a metric's cells by their labels' values; a metric that nobody has used yet is named all the
+        same.
+        """
+        lines: list[str] = []
+        with self._lock:
+            known = {**{name: _Metric(kind) for name, kind in _KINDS.items()}, **self._metrics}
+            for name in sorted(known):
+                _add_metric(lines, name, known[name])
+        return "\n".join(lines) + "\n"
+
+
+_KINDS: Final = {
+    REQUEST_COUNT: "counter",
+    REQUEST_LATENCY: "histogram",
+    RUNTIME_LATENCY: "histogram",
+    REQUEST_EXAMPLE_COUNTS: "histogram",
+    REQUEST_EXAMPLE_COUNT_TOTAL: "counter",
+}
+"""Those that are there from the start."""
+
+_NOT_IN_NAMES: Final = re.compile("[^a-zA-Z0-9_]")
+
+
+def _add_metric(lines: list[str], name: str, metric: _Metric) -> None:
+    shown = _not_a_digit_first(_NOT_IN_NAMES.sub(":", name))
+    lines.append(f"# TYPE {shown} {metric.kind}")
+    for labels, cell in sorted(metric.cells.items(), key=lambda one: [value for _, value in one[0]]):
+        pairs = [f'{_not_a_digit_first(_NOT_IN_NAMES.sub("_", key))}="{_escaped(value)}"' for key, value in labels]
+        if isinstance(cell, _Histogram):
+            _add_histogram(lines, shown, pairs, cell)
+        else:
+            lines.append(f"{shown}{{{','.join(pairs)}}} {cell if isinstance(cell, str) else int(cell)}")
+
+
+def _add_histogram(lines: list[str], shown: str, pairs: list[str], cell: _Histogram) -> None:
+    total = 0
+    for bound, count in zip([*[f"{bound:g}" for bound in cell.bounds], "+Inf"], cell.counts, strict=True):
+        total += count
+        within = ",".join([*pairs, f'le="{bound}"'])
+        lines.append(f"{shown}_bucket{{{within}}} {total}")
+    lines.append(f"{shown}_sum{{{','.join(pairs)}}} {cell.sum:g}")
+    lines.append(f"{shown}_count{{{','.join(pairs)}}} {total}")
+
+
+def _not_a_digit_first(name: str) -> str:
+    return "_" + name if name[:1].isdigit() else name
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
