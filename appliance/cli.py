@@ -1,4 +1,4 @@
-"""The command line: `appliance run | check | demo | models | example-config`."""
+"""The command line: `appliance run | check | demo | models | serve | example-config`."""
 
 import argparse
 import logging
@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance import __version__, log
 from appliance.client.arguments import add_models
 from appliance.errors import ApplianceError
+from appliance.serve.arguments import add_serve
 
 _RUN_EXAMPLES = """examples:
   appliance run --config /etc/appliance/appliance.toml
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_demo(commands)
     add_models(commands)
+    add_serve(commands)
     example = commands.add_parser(
         "example-config", help="print a commented configuration to start from", formatter_class=_Raw
     )

@@ -6,8 +6,8 @@ import pytest
 
 from appliance.dataplane.errors import RequestError
 from appliance.protos import parse_text
-from appliance.server_core import CoreSettings, LoadThreads, ServerCore
-from appliance.serving import LoadRefused, Manager, availability_preserving, main_ram
+from appliance.server_core import CoreSettings, ServerCore
+from appliance.serving import LoadRefused, Manager, ThreadExecutor, availability_preserving, main_ram
 
 
 class TextLoader:
@@ -38,11 +38,10 @@ class Running:
     def __init__(self, folder, **settings):
         self.folder = folder
         self.gate = threading.Event()
-        self.load_threads = LoadThreads("load", 2)
         self.manager = Manager(
             availability_preserving,
             max_load_retries=0,
-            executors=lambda what: self.load_threads if what == "load" else LoadThreads(what, 1),
+            executors=lambda what: ThreadExecutor(what, threads=2),
         )
         platforms = {"tensorflow": self._loader, "other": self._loader}
         self.core = ServerCore(self.manager, platforms, CoreSettings(**{"poll_s": 0.02, **settings}))
@@ -86,7 +85,6 @@ class Running:
         for thread in self.threads:
             thread.join(10)
         self.manager.stop(10)
-        self.load_threads.stop(10)
 
 
 @pytest.fixture

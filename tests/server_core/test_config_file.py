@@ -41,7 +41,7 @@ def test_a_broken_text_ends_the_start_and_later_changes_nothing(file, caplog, co
     applied = []
     config = ConfigFile(file, applied.append)
     file.write_bytes(content)
-    with pytest.raises(RequestError, match="Error parsing text-format tensorflow.serving.ModelServerConfig"):
+    with pytest.raises(RequestError, match=r"Error parsing text-format tensorflow\.serving\.ModelServerConfig"):
         config.read()
     for _ in range(3):
         config.apply()

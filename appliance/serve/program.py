@@ -1,0 +1,188 @@
+"""tensorflow_model_server as one readable list: builds everything, owns every thread, and ends in order."""
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from appliance import systemd
+from appliance.batching import Batcher
+from appliance.dataplane import Backend, DataPlane, Metrics
+from appliance.dataplane.errors import RequestError
+from appliance.dataplane.local import LocalBackend
+from appliance.dataplane.warmup_records import replayer
+from appliance.runtimes.loader import SavedModelLoader
+from appliance.runtimes.model import Model
+from appliance.serve import settings
+from appliance.serve.batched import BatchedBackend, observe_into
+from appliance.serve.flag import Value
+from appliance.serve.flags import without_effect
+from appliance.serve.loading import OwnBatching, ServedLoader
+from appliance.serve.ports import Ports
+from appliance.serve.values import Values
+from appliance.server_core import ConfigFile, ServerCore
+from appliance.serving import (
+    Manager,
+    ResourceTracker,
+    ServableId,
+    availability_preserving,
+    thread_executors,
+)
+
+logger = logging.getLogger(__name__)
+
+_INITIAL_LOAD_THREADS: Final = 4 * (os.cpu_count() or 1)
+"""While nothing serves yet, loads need not be polite."""
+_UNLOAD_S: Final = 5.0
+
+
+class ModelServer:
+    """run() is the main thread."""
+
+    def __init__(self, given: Mapping[str, Value]) -> None:
+        """Build what can be built without waiting. Raises: RequestError, where the flags are wrong."""
+        for sentence in without_effect(given):
+            logger.warning("%s", sentence)
+        values = self._values = Values(given)
+        self._metrics = Metrics()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._is_reload_asked = False
+        self._runtime = settings.runtime_config(values)
+        self._replay = replayer(self._metrics, values.whole("num_request_iterations_for_warmup") or 1)
+        has_own = values.yes("enable_batching") and values.yes("enable_per_model_batching_parameters")
+        self._own_batching = OwnBatching() if has_own else None
+        self._manager: Manager[Model] = Manager(
+            availability_preserving,
+            ResourceTracker(settings.resources(values)),
+            max_load_retries=max(0, values.whole("max_num_load_retries")),
+            load_retry_interval_s=max(0, values.whole("load_retry_interval_micros")) / 1e6,
+            executors=thread_executors(
+                load_threads=_INITIAL_LOAD_THREADS, unload_threads=max(1, values.whole("num_unload_threads"))
+            ),
+        )
+        self._core: ServerCore[Model] = ServerCore(
+            self._manager, {"tensorflow": self._loader}, settings.core_settings(values)
+        )
+        file = values.text("model_config_file")
+        self._config_file = ConfigFile(Path(file), self._core.reload) if file else None
+        self._first_config = settings.first_config(values, self._config_file)
+        parameters = settings.batching(values)
+        observe = observe_into(self._metrics)
+        self._batcher = None if parameters is None else Batcher(parameters, observe=observe)
+        self._ports = Ports(values, self._plane(), self._core.reload)
+
+    def run(self) -> int:
+        """Load, open the ports, answer until told to stop, end. Returns the exit code. Raises: ApplianceError."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._signalled)
+        threads = [
+            threading.Thread(target=self._core.manage, args=(self._stop,), name="manager", daemon=True),
+            threading.Thread(target=self._core.watch, args=(self._stop,), name="source", daemon=True),
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            if self._load():
+                threads += self._watch_config()
+                self._ports.open()
+                self._serve()
+        finally:
+            left = self._shut_down(threads)
+        if left:
+            _end_now()
+        return 0
+
+    def _load(self) -> bool:
+        """Wait for the models; False where we were told to stop meanwhile."""
+        try:
+            self._core.start(self._first_config)
+        except RequestError:
+            if self._stop.is_set():
+                return False
+            raise
+        self._manager.set_load_threads(max(1, self._values.whole("num_load_threads")))
+        gc.collect()
+        gc.freeze()  # what was built to stay is never looked through again
+        return True
+
+    def _watch_config(self) -> list[threading.Thread]:
+        interval_s = self._values.whole("model_config_file_poll_wait_seconds")
+        if self._config_file is None or interval_s <= 0:
+            return []
+        watching = threading.Thread(
+            target=self._config_file.watch, args=(self._stop, interval_s), name="config-file", daemon=True
+        )
+        watching.start()
+        return [watching]
+
+    def _serve(self) -> None:
+        """Until told to stop; SIGHUP reads the configuration again."""
+        systemd.ready(f"serving {', '.join(self._core.models()) or 'no model yet'}")
+        while not self._stop.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            if self._is_reload_asked and not self._stop.is_set():
+                self._is_reload_asked = False
+                self._reload()
+
+    def _reload(self) -> None:
+        if self._config_file is None:
+            logger.warning("SIGHUP: there is no --model_config_file to read again")
+            return
+        systemd.reloading()
+        self._config_file.apply(forced=True)
+        systemd.ready(f"serving {', '.join(self._core.models()) or 'no model'}")
+
+    def _shut_down(self, threads: list[threading.Thread]) -> bool:
+        """Answer what is under way, unload, end the threads. True where something did not end in time."""
+        systemd.stopping("stopping")
+        self._core.close()
+        end_s = time.monotonic() + max(0.0, self._values.real("exit_timeout_s"))
+        logger.info("Stopping: no new requests; those under way are answered")
+        self._ports.close(end_s - time.monotonic())
+        self._stop.set()
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(_UNLOAD_S)
+        left = bool(self._manager.stop(max(_UNLOAD_S, end_s - time.monotonic())))
+        if self._batcher is not None:
+            self._batcher.stop(1.0)
+        logger.info("Stopped")
+        return left or any(thread.is_alive() for thread in threads)
+
+    def _plane(self) -> DataPlane:
+        backend: Backend = LocalBackend(self._manager, self._core.labels)
+        if self._batcher is not None:
+            own = None if self._own_batching is None else self._own_batching.of
+            backend = BatchedBackend(backend, self._batcher, own)
+        return DataPlane(
+            backend, self._metrics, check_method_names=self._values.yes("enable_signature_method_name_check")
+        )
+
+    def _loader(self, _new: ServableId, folder: Path) -> ServedLoader:
+        inner = SavedModelLoader(folder, self._runtime, self._replay)
+        return ServedLoader(inner, folder, self._metrics, self._own_batching)
+
+    def _signalled(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            self._is_reload_asked = True
+        else:
+            self._stop.set()
+            self._core.close()
+        self._wake.set()
+
+
+def _end_now() -> None:
+    """A request that never ends, or a loader, must not keep the process: its time is over."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
