@@ -54,8 +54,8 @@ class GrpcServer:
         reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server, pool=pool())
         credentials = None if settings.ssl is None else _credentials(settings.ssl)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        self.port: int = self._listen(f"{host}:{settings.port}", credentials)
-        """The port that was taken; useful where any free one was asked for."""
+        self.port: int = 0 if settings.port is None else self._listen(f"{host}:{settings.port}", credentials)
+        """The port that was taken; useful where any free one was asked for. 0: none."""
         if settings.socket_path:
             self._listen(f"unix:{settings.socket_path}", credentials)
 

@@ -26,8 +26,8 @@ class GrpcSettings:
     """Defaults are tensorflow_model_server's, except for `max_receive_bytes` and `max_queued`."""
 
     host: str = "0.0.0.0"  # noqa: S104 - as tensorflow_model_server; `appliance run` says 127.0.0.1
-    port: int = 8500
-    """[port] 0: any that is free."""
+    port: int | None = 8500
+    """[port] 0: any that is free; None: none, only the UNIX socket."""
     socket_path: str = ""
     """[grpc_socket_path] A UNIX socket in addition; empty: none."""
     ssl: Tls | None = None
