@@ -74,8 +74,9 @@ class Connection:
     def _sentence(self, error: Any, method: str, timeout_s: float) -> ClientError:
         said = error.details() or "it gave no reason"
         match error.code():
-            case grpc.StatusCode.UNAVAILABLE if _never_reached(said):
-                return ClientError(f"No gRPC server answers at {self._where} ({said}); {START} --server HOST:PORT.")
+            case grpc.StatusCode.UNAVAILABLE if "queue" not in said:  # which is a server's, whose queue is full
+                why = said.rpartition(": ")[2].rstrip("].")
+                return ClientError(f"No gRPC server answers at {self._where} ({why}); {START} --server HOST:PORT.")
             case grpc.StatusCode.DEADLINE_EXCEEDED:
                 return ClientError(
                     f"{self._where} gave no answer to {method} within {timeout_s:g} s; "
@@ -118,8 +119,3 @@ def _credentials(tls: Tls) -> Any:
     except OSError as error:
         raise ClientError(f"{error.filename} cannot be read: {error.strerror}; name a file in PEM.") from error
     return grpc.ssl_channel_credentials(root_certificates=ca, private_key=key, certificate_chain=cert)
-
-
-def _never_reached(said: str) -> bool:
-    """A server may say UNAVAILABLE, too: its batch queue is full. gRPC has no better mark than its words."""
-    return any(words in said for words in ("failed to connect", "Socket closed", "DNS resolution", "Connection reset"))

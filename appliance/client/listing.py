@@ -37,13 +37,15 @@ def status(name: str | None, where: Endpoints, timeout_s: float) -> Answer:
 
 def one(name: str, where: Endpoints, timeout_s: float) -> KnownModel:
     """What can be known of a model: by REST, with ages, engine and labels, or else by gRPC. Raises: ClientError."""
-    listed = repository.found(where, timeout_s)
-    if name in listed:
-        return listed[name]
+    known = repository.model(where, name, timeout_s)
+    if known is not None:
+        return known
     try:
         told = _by_rest(name, where, timeout_s) if where.grpc is None else _by_grpc(name, where, timeout_s)
     except Refused as refused:
-        raise _no_such_model(name, where, sorted(listed), str(refused)) from refused
+        if refused.code not in {"NOT_FOUND", "HTTP 404"}:
+            raise
+        raise _no_such_model(name, where, repository.names(where, timeout_s), str(refused)) from refused
     return KnownModel(name, [_version(each) for each in told.model_version_status], {})
 
 
@@ -56,13 +58,6 @@ def unknown_model(name: str, where: Endpoints, timeout_s: float, said: str) -> C
     has = ", ".join(f"{version.version} ({version.state})" for version in model.versions)
     labels = f"; labels: {_labels(model)}" if model.labels else ""
     return ClientError(f"{where.grpc or where.rest} says: {said.rstrip('.')}. {name} has the versions {has}{labels}.")
-
-
-def classes(name: str, version: int, where: Endpoints, timeout_s: float) -> Sequence[str]:
-    """The names of a version's classes; empty where nobody tells them."""
-    model = repository.found(where, timeout_s).get(name)
-    known = model.versions if model else ()
-    return next((each.classes for each in known if each.version == version), ())
 
 
 def _by_grpc(name: str, where: Endpoints, timeout_s: float) -> Any:
@@ -119,5 +114,12 @@ def _row(model: KnownModel, version: KnownVersion, now: datetime) -> tuple[str, 
         version.state,
         age(version.since, now),
         _labels(model, version.version),
-        version.error or "-",
+        _error(version),
     )
+
+
+def _error(version: KnownVersion) -> str:
+    """After how many attempts, where there were more than one."""
+    if not version.error:
+        return "-"
+    return f"{version.error} (attempt {version.attempts})" if version.attempts > 1 else version.error

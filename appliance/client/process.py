@@ -3,10 +3,11 @@
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from appliance.client.errors import ClientError
 from appliance.client.folders import version_folder
@@ -17,8 +18,11 @@ from appliance.errors import ApplianceError
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import describe
 from appliance.runtimes.loader import SavedModelLoader
-from appliance.runtimes.model import Model
-from appliance.serving import ServableId
+from appliance.runtimes.model import Array, Model
+from appliance.serving import ServableId, StaticManager
+
+_NAME: Final = "asked"
+_UNLOAD_S: Final = 5.0
 
 
 def predict(question: Question) -> Prediction:
@@ -34,19 +38,25 @@ def predict(question: Question) -> Prediction:
         raise ClientError(f"Signature {signature.key} cannot be called here: {description.left_out[signature.key]}.")
     inputs = question.inputs(signature)
     with TemporaryDirectory(prefix="appliance-models-") as scratch:
-        loader = SavedModelLoader(folder, RuntimeConfig(cache=Path(scratch), engines=("tensorflow-saved-model",)))
-        with _without_chatter():
-            model: Model = loader.load(ServableId(folder.name, version or 0))
-        try:
-            begun = time.monotonic()
-            outputs = model.predict(inputs, signature.key)
-            took_s = time.monotonic() - begun
-        except ApplianceError as error:
-            raise ClientError(f"The model failed: {error}") from error
-        finally:
-            loader.unload()
+        config = RuntimeConfig(cache=Path(scratch), engines=("tensorflow-saved-model",))
+        outputs, took_s = _asked(SavedModelLoader(folder, config), inputs, signature.key)
     classes = description.metadata.get("labels", ())
     return Prediction(question.name, version, signature.key, outputs, took_s, tuple(map(str, classes)))
+
+
+def _asked(loader: SavedModelLoader, inputs: Mapping[str, Array], signature: str) -> tuple[dict[str, Array], float]:
+    """The outputs, and the seconds that the model took."""
+    with _without_chatter():
+        manager = StaticManager[Model]({ServableId(_NAME, 0): loader})
+    try:
+        with manager.borrow(_NAME) as borrowed:
+            begun = time.monotonic()
+            outputs = borrowed.servable.predict(inputs, signature)
+            return outputs, time.monotonic() - begun
+    except ApplianceError as error:
+        raise ClientError(f"The model failed: {error}") from error
+    finally:
+        manager.stop(_UNLOAD_S)
 
 
 @contextmanager

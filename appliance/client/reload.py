@@ -50,7 +50,7 @@ def _parsed(file: Path, text: str) -> Any:
     try:
         return parse_text("tensorflow.serving.ModelServerConfig", text)
     except ApplianceError as error:
-        raise ClientError(f"{file}: {error}. Nothing was sent.") from error
+        raise ClientError(f"{file}: {str(error).rstrip('.')}. Nothing was sent.") from error
 
 
 def _apply(file: Path, config: Any, where: Endpoints, timeout_s: float) -> Any:
@@ -74,7 +74,8 @@ def _apply(file: Path, config: Any, where: Endpoints, timeout_s: float) -> Any:
 
 def _refused(where: Endpoints, code: str, said: str) -> ClientError:
     return ClientError(
-        f"{where.grpc} refuses the configuration ({code}): {said.rstrip('.')}. What it served it still serves."
+        f"{where.grpc} refuses the configuration ({code}): {' '.join(said.split()).rstrip('.')}. "
+        "`appliance models status` shows what it serves."
     )
 
 

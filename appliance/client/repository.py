@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from appliance.client import web
 from appliance.client.endpoints import Endpoints
@@ -19,6 +20,8 @@ class KnownVersion:
     error: str = ""
     since: str = ""
     """RFC 3339."""
+    attempts: int = 0
+    """To load it, begun so far."""
     engine: str = ""
     digest: str = ""
     classes: Sequence[str] = ()
@@ -46,25 +49,51 @@ def models(where: Endpoints, timeout_s: float) -> list[KnownModel]:
             f"{where.rest} cannot list its models ({told.error}). tensorflow_model_server has no such call; "
             "ask for one model by its name: `appliance models status NAME`."
         )
+    return sorted(_models(where, told.body), key=lambda known: known.name)
+
+
+def model(where: Endpoints, name: str, timeout_s: float) -> KnownModel | None:
+    """One of them, with more about it; None where it is not there, or nobody tells: for what only adds to an answer."""
     try:
-        return sorted((_model(each) for each in told.body), key=lambda known: known.name)
+        told = web.ask(where, f"/models/{quote(name, safe='')}", timeout_s=timeout_s)
+        found = _models(where, told.body) if told.status == 200 else []
+    except ClientError:
+        return None
+    return next((known for known in found if known.name == name), None)
+
+
+def version(where: Endpoints, name: str, number: int, timeout_s: float) -> KnownVersion | None:
+    """One version; None as model() says."""
+    known = model(where, name, timeout_s)
+    return next((each for each in known.versions if each.version == number), None) if known else None
+
+
+def names(where: Endpoints, timeout_s: float) -> list[str]:
+    """Of all models; empty where nobody tells."""
+    try:
+        return [known.name for known in models(where, timeout_s)]
+    except ClientError:
+        return []
+
+
+def _models(where: Endpoints, body: Any) -> list[KnownModel]:
+    try:
+        return [_model(each) for each in body["models"]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise NoListing(f"{where.rest}/models is no list of models: {error!r}; is this the box's REST port?") from error
 
 
-def found(where: Endpoints, timeout_s: float) -> dict[str, KnownModel]:
-    """As models(), by name; nothing where there is no list, for what only adds to an answer."""
-    try:
-        return {known.name: known for known in models(where, timeout_s)}
-    except ClientError:
-        return {}
-
-
 def _model(told: Mapping[str, Any]) -> KnownModel:
     versions = sorted((_version(each) for each in told["versions"]), key=lambda known: known.version, reverse=True)
-    return KnownModel(told["name"], versions, {label: int(version) for label, version in told["labels"].items()})
+    return KnownModel(told["name"], versions, {label: int(number) for label, number in told["labels"].items()})
 
 
 def _version(told: Mapping[str, Any]) -> KnownVersion:
     text = {key: str(told.get(key) or "") for key in ("error", "since", "engine", "digest")}
-    return KnownVersion(int(told["version"]), told["state"], **text, classes=tuple(map(str, told.get("classes") or ())))
+    return KnownVersion(
+        version=int(told["version"]),
+        state=told["state"],
+        attempts=int(told.get("attempts") or 0),
+        classes=tuple(map(str, told.get("classes") or ())),
+        **text,
+    )

@@ -7,7 +7,7 @@ from typing import Any
 from appliance.client.answer import Answer
 from appliance.client.endpoints import Endpoints
 from appliance.client.folders import as_folder, version_folder, versions
-from appliance.client.signatures import Shown, dtype_of, of_folder, of_metadata
+from appliance.client.signatures import Shown, dtype_of, of_folder
 from appliance.client.tables import table
 from appliance.dataplane import RequestError
 from appliance.dataplane.tensors import array_of
@@ -40,15 +40,10 @@ def _of_folder(asked: Path, version: int | None) -> Answer:
 
 
 def _of_server(name: str, version: int | None, label: str | None, where: Endpoints, timeout_s: float) -> Answer:
-    from appliance.client import listing
-    from appliance.client.connection import Refused, connect, model_spec
+    from appliance.client import by_grpc, by_rest, listing
 
-    with connect(where) as server:
-        try:
-            told = server.metadata(model_spec(name, version, label), timeout_s)
-        except Refused as refused:
-            raise listing.unknown_model(name, where, timeout_s, str(refused)) from refused
-    number = told.model_spec.version.value
+    ask = by_rest.metadata if where.grpc is None else by_grpc.metadata
+    number, signatures = ask(name, version, label, where, timeout_s)
     model = listing.one(name, where, timeout_s)
     this = next((each for each in model.versions if each.version == number), None)
     facts = {
@@ -59,7 +54,7 @@ def _of_server(name: str, version: int | None, label: str | None, where: Endpoin
         "classes": list(this.classes) if this else [],
         "digest": this.digest if this else "",
     }
-    return _answer(name, facts, of_metadata(told), {})
+    return _answer(name, facts, signatures, {})
 
 
 def _answer(

@@ -50,11 +50,16 @@ def ask(
             return _answer(refused)
     except TimeoutError as error:
         raise _too_slow(where, timeout_s) from error
-    except (OSError, ValueError, http.client.HTTPException) as error:  # URLError is an OSError
+    except http.client.HTTPException as error:
+        raise ClientError(
+            f"{where.rest} does not speak HTTP; is it the gRPC port? Name the other with --rest URL."
+        ) from error
+    except (OSError, ValueError) as error:  # URLError is an OSError; a host that is none, a ValueError
         reason = getattr(error, "reason", error)
         if isinstance(reason, TimeoutError):
             raise _too_slow(where, timeout_s) from error
-        raise ClientError(f"No REST server answers at {where.rest} ({reason}); {START}.") from error
+        why = getattr(reason, "strerror", None) or reason
+        raise ClientError(f"No REST server answers at {where.rest} ({why}); {START}.") from error
 
 
 def _answer(opened: Any) -> WebAnswer:
