@@ -4,6 +4,7 @@ Sources aspire; the manager loads and unloads, as a policy says and as resources
 Standard library only.
 """
 
+from appliance.serving.any_manager import AnyManager
 from appliance.serving.caching_manager import CachingManager
 from appliance.serving.errors import (
     LoadCancelled,
@@ -22,7 +23,6 @@ from appliance.serving.filesystem_source import FileSystemSource, WatchedServabl
 from appliance.serving.handle import Handle
 from appliance.serving.ids import ServableId
 from appliance.serving.initial_load import load_initially, more_load_threads
-from appliance.serving.lender import Lender
 from appliance.serving.loader import Cancellable, Loader
 from appliance.serving.loader_factory import Catalogue, LoaderFactory, Which
 from appliance.serving.manager import Manager
@@ -39,6 +39,7 @@ from appliance.serving.version_policy import All, Latest, Specific, VersionPolic
 
 __all__ = [
     "All",
+    "AnyManager",
     "Aspire",
     "CachingManager",
     "Cancellable",
@@ -51,7 +52,6 @@ __all__ = [
     "Handle",
     "HarnessState",
     "Latest",
-    "Lender",
     "Load",
     "LoadCancelled",
     "LoadError",

@@ -165,6 +165,37 @@ def test_many_who_ask_at_once_cause_one_load(shop):
     assert shop.manager._turns._locks == {}
 
 
+def test_two_who_ask_at_once_make_one_loader(shop):
+    making, go_on = threading.Event(), threading.Event()
+    wanted = ServableId("surface", 1)
+
+    def make(servable_id, path):
+        making.set()
+        assert go_on.wait(LIMIT_S)
+        return Shop.make(shop, servable_id, path)
+
+    shop.catalogue._make_loader = make
+    shop.offer("surface", 1)
+    asking = [in_background(lambda: shop.get("surface")) for _ in range(2)]
+    assert making.wait(LIMIT_S)
+    until(lambda: shop.manager._turns._users[wanted] == 2, "the second to wait for its turn", LIMIT_S)
+    go_on.set()
+    for thread, _ in asking:
+        thread.join(LIMIT_S)
+    assert [outcome for _, outcome in asking] == [[1], [1]]
+    assert shop.made == [wanted]
+
+
+def test_hundreds_of_versions_that_fail_leave_a_bounded_history(shop):
+    versions = range(200)
+    shop.offer("surface", *versions)
+    for version in versions:
+        shop.order("surface", version, outcomes=[broken()])
+        with pytest.raises(LoadError):
+            shop.get("surface", version)
+    assert len(shop.manager.states()) == 64
+
+
 def test_while_one_version_loads_what_is_loaded_is_borrowed_without_waiting(shop):
     shop.offer("slow", 1)
     shop.offer("surface", 1)

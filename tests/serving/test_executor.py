@@ -1,7 +1,10 @@
 import logging
 import threading
 
-from appliance.serving import ThreadExecutor
+import pytest
+from running import until
+
+from appliance.serving import ThreadExecutor, thread_executors
 
 LIMIT_S = 10
 
@@ -58,3 +61,67 @@ def test_stopping_is_bounded_where_a_task_hangs_and_drops_what_was_not_begun():
     go_on.set()
     assert executor.stop(LIMIT_S)
     assert ran == []
+
+
+def in_parallel(executor, threads):
+    """Whether so many tasks run at the same time."""
+    together, met = threading.Barrier(threads), threading.Semaphore(0)
+
+    def meet():
+        together.wait(LIMIT_S)
+        met.release()
+
+    for _ in range(threads):
+        executor.submit(meet)
+    return all(met.acquire(timeout=LIMIT_S) for _ in range(threads))
+
+
+def threads_named(name):
+    return [thread for thread in threading.enumerate() if thread.name.startswith(f"{name}-")]
+
+
+def test_more_threads_work_at_once_and_those_too_many_leave_without_losing_a_task():
+    executor = ThreadExecutor("load")
+    assert executor.resize(3) == 1
+    assert in_parallel(executor, 3)
+    ran = []
+    for number in range(20):
+        executor.submit(lambda number=number: ran.append(number))
+    assert executor.resize(1) == 3
+    until(lambda: len(threads_named("load")) == 1 and len(ran) == 20, "one thread, and every task", LIMIT_S)
+    assert sorted(ran) == list(range(20))
+    assert executor.resize(2) == 1
+    assert in_parallel(executor, 2)
+    assert executor.stop(LIMIT_S)
+
+
+def test_a_task_that_runs_is_not_interrupted_by_fewer_threads():
+    executor = ThreadExecutor("load", threads=2)
+    begun, go_on, ended = threading.Semaphore(0), threading.Event(), []
+    for number in range(2):
+        executor.submit(lambda number=number: (begun.release(), go_on.wait(LIMIT_S), ended.append(number)))
+    assert all(begun.acquire(timeout=LIMIT_S) for _ in range(2))
+    executor.resize(1)
+    go_on.set()
+    until(lambda: len(ended) == 2, "both tasks to end", LIMIT_S)
+    assert executor.stop(LIMIT_S)
+
+
+def test_after_stopping_no_thread_is_started():
+    executor = ThreadExecutor("load")
+    assert executor.stop(LIMIT_S)
+    executor.resize(5)
+    assert threads_named("load") == []
+
+
+def test_without_a_thread_nothing_would_ever_load():
+    with pytest.raises(RuntimeError, match="0 threads"):
+        ThreadExecutor("load", threads=0)
+
+
+def test_loading_and_unloading_have_as_many_threads_as_they_are_given():
+    build = thread_executors(load_threads=3, unload_threads=2)
+    executors = {kind: build(kind) for kind in ("load", "unload")}
+    assert [len(threads_named(kind)) for kind in executors] == [3, 2]
+    for executor in executors.values():
+        assert executor.stop(LIMIT_S)

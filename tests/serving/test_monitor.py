@@ -3,6 +3,7 @@ import threading
 from datetime import datetime, timezone
 
 import pytest
+from serving.doubles import HandManager
 
 from appliance.serving import LoadError, ManagerState, NotAvailable, ServableId, ServableState, ServableStateMonitor
 
@@ -203,3 +204,80 @@ def test_a_wait_is_bounded_and_says_what_was_missing(monitor):
         "{name: a version: 1} is LOADING after 2 attempt(s) due to error: disk; "
         "b: no version of it was aspired within 0.01 s"
     )
+
+
+# --- waits for other states ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("goal", "content_with"),
+    [
+        (M.START, {M.START, M.LOADING, M.AVAILABLE, M.UNLOADING}),
+        (M.LOADING, {M.LOADING, M.AVAILABLE, M.UNLOADING}),
+        (M.AVAILABLE, {M.AVAILABLE}),
+        (M.UNLOADING, {M.UNLOADING, M.END}),
+        (M.END, {M.END}),
+    ],
+)
+def test_a_wait_for_a_state_is_content_with_what_can_only_come_after_it(goal, content_with):
+    reached = set()
+    for now in M:
+        monitor = ServableStateMonitor()
+        monitor.record(state("a", 1, now))
+        try:
+            monitor.wait_until(goal, [ServableId("a", 1)], 0)
+            reached.add(now)
+        except NotAvailable as error:
+            assert goal is M.AVAILABLE or f"did not come to {goal.value}" in str(error)  # noqa: PT017
+    assert reached == content_with
+
+
+def test_a_wait_for_the_end_of_a_name_is_for_all_its_versions_also_those_that_are_history(monitor):
+    monitor.record(state("a", 1, M.END))
+    monitor.retire(ServableId("a", 1))
+    monitor.wait_until(M.END, ["a"], 0)
+    monitor.record(state("a", 2, M.UNLOADING))
+    with pytest.raises(NotAvailable, match=r"a version: 2\} is UNLOADING"):
+        monitor.wait_until(M.END, ["a"], 0)
+    monitor.record(state("a", 2, M.END))
+    monitor.wait_until(M.END, ["a"], 0)
+
+
+def test_a_wait_ends_early_where_the_state_cannot_come_any_more(monitor):
+    monitor.record(state("a", 1, M.END, LoadError("broken")))
+    with pytest.raises(NotAvailable, match=r"did not come to LOADING.*broken"):
+        monitor.wait_until(M.LOADING, ["a"], LIMIT_S)
+
+
+# --- what happened ------------------------------------------------------------------------------------------------
+
+
+def test_history_tells_the_last_changes_the_oldest_first_and_no_repetition():
+    monitor = ServableStateMonitor(history_max=3)
+    first = state("a", 1, M.START)
+    for each in (first, first, state("b", 1, M.START), state("a", 1, M.LOADING), state("a", 1, M.AVAILABLE)):
+        monitor.record(each)
+    told = [(each.id.name, each.manager_state) for each in monitor.history()]
+    assert told == [("b", M.START), ("a", M.LOADING), ("a", M.AVAILABLE)]
+    assert [each.manager_state for each in monitor.history("b")] == [M.START]
+
+
+def test_history_tells_every_failed_attempt():
+    hand = HandManager(max_load_retries=1, load_retry_interval_s=0)
+    hand.manager.aspire("a", {1: hand.bench.loader(outcomes=[LoadError("first"), LoadError("second")])})
+    for _ in range(3):
+        hand.settle()
+    told = [(each.manager_state.value, each.attempts, str(each.error)) for each in hand.manager.monitor.history("a")]
+    assert told == [
+        ("START", 0, "None"),
+        ("LOADING", 1, "None"),
+        ("LOADING", 1, "first"),
+        ("LOADING", 2, "first"),
+        ("END", 2, "second"),
+    ]
+
+
+def test_where_no_history_is_wanted_none_is_kept():
+    monitor = ServableStateMonitor(history_max=0)
+    monitor.record(state("a", 1, M.START))
+    assert monitor.history() == []

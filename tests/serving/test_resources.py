@@ -58,6 +58,23 @@ def test_a_total_that_names_no_instance_is_refused():
         ResourceTracker(gpu_ram(12))
 
 
+def test_where_the_devices_are_known_a_single_one_needs_no_name_in_the_total_either():
+    resources = ResourceTracker(ResourceAllocation({Resource("main", None, "ram"): 16}), {"main": 1, "gpu": 2})
+    assert resources.total == main_ram(16)
+    with pytest.raises(UnknownResource, match="gpu/ram"):
+        ResourceTracker(gpu_ram(12), {"main": 1, "gpu": 2})
+
+
+def test_what_a_known_device_has_none_of_does_not_fit():
+    resources = ResourceTracker(main_ram(16) + gpu_ram(16, 0), {"main": 1, "gpu": 2})
+    assert not resources.reserve(gpu_ram(1, 1))
+    assert not resources.reserve(ResourceAllocation({Resource("main", 0, "disk"): 1}))
+    assert resources.reserve(gpu_ram(12))
+    assert resources.used == gpu_ram(12), "of two instances it is on either"
+    with pytest.raises(UnknownResource, match="gpu/2/ram"):
+        resources.reserve(gpu_ram(1, 2))
+
+
 @pytest.mark.parametrize("bogus", [Resource("npu", 0, "ram"), Resource("gpu", 2, "ram"), Resource("main", 0, "disk")])
 def test_a_resource_that_the_box_does_not_count_is_named_in_the_refusal(bogus):
     with pytest.raises(UnknownResource, match=str(bogus)):

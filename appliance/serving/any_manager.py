@@ -11,7 +11,7 @@ from appliance.serving.state import ServableState
 ServableT = TypeVar("ServableT")
 
 
-class Lender(Protocol[ServableT]):
+class AnyManager(Protocol[ServableT]):
     """A `Manager`, a `StaticManager`, or a `CachingManager`.
 
     Threads: any may call anything.
