@@ -1,13 +1,12 @@
 """The running line as one readable list: builds everything, owns every thread of the line's process.
 
 Here is what must be steady, and nothing else: cameras, stations, the Manager, the outbox's writer. Whatever talks to a
-network lives in the gateway's process (see deploy/decisions/0001).
+network lives in the gateway's process, or in the surface's (see deploy/decisions/0001 and 0012).
 """
 
 import gc
 import logging
 import os
-import resource
 import signal
 import threading
 import time
@@ -22,13 +21,14 @@ from typing import Any, Final
 import cv2
 
 from appliance import clock, scheduling, systemd
-from appliance.child import GatewayChild
+from appliance.child import GatewayChild, SurfaceChild
 from appliance.config import ApplianceConfig, LineConfig, load_config
 from appliance.diagnosis import Findings, diagnose
 from appliance.errors import ConfigError
 from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.result import rfc3339
-from appliance.models import Models
+from appliance.lending import Lender
+from appliance.models import Models, lending_workers
 from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
 from appliance.status import LineStatus, OutboxStatus
@@ -42,6 +42,8 @@ _FIRST_MODEL_WAIT_S: Final = 150.0
 """The timer trigger waits so long for the models' first load to end, well or badly."""
 _DRAIN_S: Final = 10.0
 """How long a stop waits for the broker to take what is recorded. The rest stays on disk for the next start."""
+_SURFACE_STOPS_S: Final = 2.0
+"""Requests for predictions that are under way may take so long when the line stops."""
 _DEADLINE_MARGIN: Final = 0.05
 """Share of the deadline kept for the verdict to be told; at most 5 ms."""
 _SELF_TEST_S: Final = 5.0
@@ -80,6 +82,10 @@ class App:
         )
         self._models = Models(config, state / "prepared", self._recipes_of)
         self._gateway = GatewayChild(config_file, self._outbox.acknowledge_up_to, self._changed)
+        self._lender = Lender(
+            self._models.backend, lending_workers(config), config.serving.max_request_mb << 20, self._models.labels
+        )
+        self._surface = SurfaceChild(config_file, self._lender, self._changed)
         self._recorded_row = 0
         # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
         self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
@@ -94,7 +100,9 @@ class App:
             self._thread("gateway", self._gateway.run),
             self._thread("manager", partial(self._models.manage, self._stop)),
             self._thread("models", partial(self._models.watch, self._stop)),
+            *(self._thread(name, body) for name, body in self._surface.threads().items()),
         ]
+        self._models.manager.monitor.subscribe(self._lender.changed)
         try:
             self._outbox.start()
             for thread in shared:
@@ -146,6 +154,7 @@ class App:
         systemd.stopping("Stopping: results under way are recorded and delivered.")
         gc.enable()
         self._tell()
+        self._surface.ask_to_stop(_SURFACE_STOPS_S)
         for name in list(self._lines):
             self._stop_line(name)
         self._outbox.close(_DRAIN_S)
@@ -154,6 +163,7 @@ class App:
             waiting = self._outbox.depth().rows
             logger.warning("The broker did not take everything in time; %d results wait on disk.", waiting)
         self._stop.set()
+        self._surface.end(_SURFACE_STOPS_S)
         self._models.stop()
         for thread in shared:
             if thread.ident is not None:
@@ -268,7 +278,7 @@ class App:
         systemd.ready(self._sentence())
 
     def _refuse_what_needs_a_restart(self, config: ApplianceConfig) -> None:
-        for section in ("station", "outbox", "mqtt", "http", "resources"):
+        for section in ("station", "outbox", "mqtt", "http", "serving", "resources"):
             if getattr(config, section) != getattr(self._config, section):
                 raise ConfigError(f"[{section}] changed; that needs `systemctl restart appliance`.")
 
@@ -277,6 +287,7 @@ class App:
         before = {name: self._config.config_id(name) for name in self._config.cameras}
         self._config = config
         self._models.update(config)
+        self._lender.changed()
         after = {name: config.config_id(name) for name in config.cameras}
         stopped = {name: self._lines[name] for name in before if after.get(name) != before[name]}
         for name in stopped:
@@ -319,6 +330,7 @@ class App:
                 outbox=outbox,
                 outbox_max_bytes=int(self._config.outbox.max_bytes),
                 gateway=self._gateway.problem if self._phase == "running" else None,
+                surface=self._surface.problem if self._phase == "running" else None,
                 config=self._config_problem,
             )
         )
@@ -382,8 +394,5 @@ class App:
 
 def _resident_bytes() -> int:
     """Memory of this process that is in RAM now."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")

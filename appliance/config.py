@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from appliance.api.config import HttpConfig
+from appliance.api.serving_config import ServingConfig
 from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
@@ -96,6 +97,9 @@ class ModelConfig(BaseModel, extra="forbid", frozen=True):
         default=1e-4, gt=0, le=0.1, description="how far an engine's outputs may be from the original's"
     )
     threads: int = Field(default=1, ge=1, le=64, description="threads of one model call; 1 is the steadiest")
+    labels: dict[str, Annotated[int, Field(ge=0)]] = Field(
+        default={}, description="names for versions, by which requests from the network may ask: stable = 3"
+    )
 
 
 class ResourcesConfig(BaseModel, extra="forbid", frozen=True):
@@ -118,6 +122,7 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     mqtt: MqttConfig
     outbox: OutboxConfig = OutboxConfig()
     http: HttpConfig = HttpConfig()
+    serving: ServingConfig = ServingConfig()
     resources: ResourcesConfig = ResourcesConfig()
 
     @field_validator("cameras", "recipes", "models")
@@ -134,6 +139,10 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         for name, recipe in self.recipes.items():
             _exists(f"recipes.{name}.model", recipe.model, self.models, "models")
         return self
+
+    def cameras_of(self, model: str) -> int:
+        """How many cameras' parts this model judges."""
+        return sum(self.recipes[line.recipe].model == model for line in self.cameras.values())
 
     def config_id(self, camera: str) -> str:
         """Digest of everything that decides one camera's verdicts, besides the model version itself."""
@@ -179,7 +188,19 @@ def _absolute(config: ApplianceConfig, folder: Path) -> ApplianceConfig:
         name: model.model_copy(update={"base_path": folder / model.base_path}) for name, model in config.models.items()
     }
     cameras = {name: _absolute_camera(line, folder) for name, line in config.cameras.items()}
-    return config.model_copy(update={"station": station, "models": models, "cameras": cameras})
+    serving = {
+        key: None if own is None else folder / own
+        for key in ("grpc_socket", "ssl_config_file")
+        for own in (getattr(config.serving, key),)
+    }
+    return config.model_copy(
+        update={
+            "station": station,
+            "models": models,
+            "cameras": cameras,
+            "serving": config.serving.model_copy(update=serving),
+        }
+    )
 
 
 def _absolute_camera(line: LineConfig, folder: Path) -> LineConfig:

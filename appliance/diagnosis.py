@@ -31,6 +31,8 @@ class Findings:
     outbox_max_bytes: int
     gateway: str | None
     """Why the gateway does not run; None where it does."""
+    surface: str | None
+    """Why requests for predictions are not answered; None where they are, or where nobody wants it."""
     config: str | None
     """Why the newest configuration was refused; None where it is in use."""
 
@@ -116,5 +118,7 @@ def _outbox(findings: Findings) -> Iterable[Reason]:
 def _rest(findings: Findings) -> Iterable[Reason]:
     if findings.gateway is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "GATEWAY_DOWN", "gateway", findings.gateway)
+    if findings.surface is not None:
+        yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "SERVING_DOWN", "serving", findings.surface)
     if findings.config is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "CONFIG_REFUSED", "config", findings.config)

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Final
 
 from appliance.config import ApplianceConfig, ModelConfig, SpecificPolicy
+from appliance.dataplane.local import LocalBackend
 from appliance.errors import ApplianceError
 from appliance.fitting import FittingLoader
 from appliance.inspection import RecipeConfig
 from appliance.runtimes.config import GpuConfig, RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
-from appliance.scheduling import stand_back
+from appliance.scheduling import spare_processors, stand_back
 from appliance.serving import (
     Executor,
     FileSystemSource,
@@ -71,6 +72,8 @@ class Models:
             poll_interval_s=config.resources.poll_s,
         )
         self._polled = threading.Event()
+        self.backend = LocalBackend(self.manager, lambda name: self.labels().get(name, {}))
+        """The same models, as requests from the network see them."""
 
     def manage(self, stop: threading.Event) -> None:
         """The manager's thread: loads and unloads as wished, until `stop`."""
@@ -95,6 +98,10 @@ class Models:
         while time.monotonic() < limit and not stop.is_set() and not self._is_first_load_over():
             stop.wait(_LOOK_S)
 
+    def labels(self) -> Mapping[str, Mapping[str, int]]:
+        """Per model: names of versions, as the operator's file has them now."""
+        return {name: model.labels for name, model in self._config.models.items() if model.labels}
+
     def problems(self) -> Mapping[str, str]:
         """Per model: what is wrong with its folder."""
         return self._source.problems()
@@ -118,7 +125,7 @@ class Models:
 
     def _loader(self, new: ServableId, folder: Path) -> FittingLoader:
         config = self._config
-        inner = SavedModelLoader(folder, runtime_config(config, config.models[new.name], self._prepared))
+        inner = SavedModelLoader(folder, runtime_config(config, new.name, self._prepared))
         return FittingLoader(inner, lambda: self._recipes_of(new.name))
 
     def _status(self, state: ServableState) -> ModelStatus:
@@ -141,17 +148,29 @@ class Models:
         )
 
 
-def runtime_config(config: ApplianceConfig, model: ModelConfig, prepared: Path) -> RuntimeConfig:
+def runtime_config(config: ApplianceConfig, name: str, prepared: Path) -> RuntimeConfig:
     """How the runtime shall prepare and run this model."""
+    model = config.models[name]
     fraction = config.resources.gpu_memory_fraction
     return RuntimeConfig(
         cache=prepared,
         engines=model.engines,
         threads=model.threads,
+        copies=max(1, config.cameras_of(name)) + (lending_workers(config) or 1),
         gpu=None if fraction is None else GpuConfig(memory_fraction=fraction),
         tolerance_absolute=model.tolerance,
         tolerance_relative=model.tolerance,
     )
+
+
+def lending_workers(config: ApplianceConfig) -> int:
+    """Requests from the network that run at once; 0 where none are answered.
+
+    Each camera has a copy of its model, and so has each of these: none ever waits for another's.
+    """
+    if not config.serving.enabled:
+        return 0
+    return config.serving.workers or spare_processors()
 
 
 def newest_loader(config: ApplianceConfig, name: str, prepared: Path) -> tuple[int, Path, SavedModelLoader]:
@@ -160,7 +179,7 @@ def newest_loader(config: ApplianceConfig, name: str, prepared: Path) -> tuple[i
     found: dict[int, tuple[Path, SavedModelLoader]] = {}
 
     def make(new: ServableId, folder: Path) -> SavedModelLoader:
-        loader = SavedModelLoader(folder, runtime_config(config, model, prepared))
+        loader = SavedModelLoader(folder, runtime_config(config, name, prepared))
         found[new.version] = (folder, loader)
         return loader
 

@@ -141,6 +141,7 @@ class Appliance:
         base_path: Path | str = DEMO_MODEL,
         outbox: str = "",
         mqtt: str = "",
+        serving: str = "enabled = false",
         extra: str = "",
     ) -> None:
         self.config_file.write_text(
@@ -168,6 +169,8 @@ base_topic = "{BASE}"
 {outbox}
 [http]
 port = {self.http_port}
+[serving]
+{serving}
 {extra}
 """
         )

@@ -21,6 +21,7 @@ WELL = Findings(
     outbox=OutboxStatus(True, None, 3, 5000, 0.1, 100, 0),
     outbox_max_bytes=100_000,
     gateway=None,
+    surface=None,
     config=None,
 )
 FAILED = ModelStatus("surface", 2, "END", "version 2 is broken", None, None, None)
@@ -54,6 +55,7 @@ LOADING = ModelStatus("surface", 1, "LOADING", None, None, None, None)
             ["OUTBOX_FILLING"],
         ),
         ({"gateway": "it died"}, DeviceHealth.MAINTENANCE_REQUIRED, ["GATEWAY_DOWN"]),
+        ({"surface": "its port is taken"}, DeviceHealth.MAINTENANCE_REQUIRED, ["SERVING_DOWN"]),
         ({"config": "refused"}, DeviceHealth.MAINTENANCE_REQUIRED, ["CONFIG_REFUSED"]),
         ({"phase": "stopping"}, DeviceHealth.CHECK_FUNCTION, ["STOPPING"]),
     ],

@@ -26,6 +26,7 @@ class ServingConfig(BaseModel, extra="forbid", frozen=True):
         pattern="^/",
         description="path of REST that shows metrics, usually /monitoring/prometheus/metrics; left out: none.",
     )
+    open_inference: bool = Field(default=False, description="answer the Open Inference Protocol over REST (/v2), too")
     cors: bool = Field(default=False, description="let web pages of other hosts ask (Access-Control-Allow-Origin: *).")
     workers: int | None = Field(
         default=None,
@@ -35,7 +36,10 @@ class ServingConfig(BaseModel, extra="forbid", frozen=True):
         "line's. A LiteRT model is held once more for each.",
     )
     max_queued: int = Field(
-        default=64, ge=0, le=10_000, description="Requests that may wait for a worker; more are refused (429)."
+        default=64,
+        ge=0,
+        le=10_000,
+        description="Requests of each API that may wait while others are worked on; more are refused (429).",
     )
     max_request_mb: int = Field(
         default=64, ge=1, le=1024, description="Largest request's, and largest answer's, tensors, megabytes."

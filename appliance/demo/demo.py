@@ -26,6 +26,7 @@ _EMBEDDED_MODEL: Final = Path(__file__).parent.parent / "demo_model"
 _STOP_S: Final = 30.0
 _DEADLINE_MS: Final = 250
 _USUAL_PORT: Final = 8080
+_USUAL_GRPC_PORT, _USUAL_REST_PORT = 8500, 8501
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Demo:
         self._broker = Broker(self._state)
         self._show = Show()
         self._http_port = _http_port(settings.http_port)
+        self._grpc_port, self._rest_port = _usual_or_free(_USUAL_GRPC_PORT), _usual_or_free(_USUAL_REST_PORT)
         self._interrupted = threading.Event()
         self._line: subprocess.Popen[bytes] | None = None
         self._asked_at: float | None = None
@@ -115,6 +117,8 @@ class Demo:
         self._show.say(
             "The line runs. Where to look:\n"
             f"  health      http://127.0.0.1:{self._http_port}/healthz   (the box's page: /)\n"
+            f"  predict     http://127.0.0.1:{self._rest_port}/v1/models/demo:predict   "
+            f"(TensorFlow Serving's REST; its gRPC: port {self._grpc_port})\n"
             f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
             f"  subscribe   mosquitto_sub -V 5 -p {port} -t '{BASE_TOPIC}/#' -v\n"
             f"  log         {self._state / 'appliance.log'}\n"
@@ -183,6 +187,7 @@ class Demo:
             "recipes.demo": {"model": "demo", "deadline_ms": min(_DEADLINE_MS, settings.takt_ms)},
             "models.demo": {"base_path": str(base)},
             "http": {"port": self._http_port},
+            "serving": {"grpc_port": self._grpc_port, "rest_port": self._rest_port},
         }
 
     def _versions(self, model: Path | None) -> Path:
@@ -209,12 +214,24 @@ class Demo:
 
 def _http_port(wanted: int | None) -> int:
     """The port asked for, which has to be free; else the usual one, or any where that is taken."""
-    for port in (_USUAL_PORT, 0) if wanted is None else (wanted,):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise DemoError(f"The port {wanted} of 127.0.0.1 is in use; leave --http-port out to take a free one.")
+    if wanted is None:
+        return _usual_or_free(_USUAL_PORT)
+    found = _free(wanted)
+    if found is None:
+        raise DemoError(f"The port {wanted} of 127.0.0.1 is in use; leave --http-port out to take a free one.")
+    return found
+
+
+def _usual_or_free(usual: int) -> int:
+    return _free(usual) or _free(0) or usual
+
+
+def _free(port: int) -> int | None:
+    """The port, or of 0 any, where nobody has it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return None
+        return int(probe.getsockname()[1])

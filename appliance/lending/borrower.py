@@ -43,7 +43,7 @@ class RemoteBackend:
         self._news_connection = Connection(news, _room, head_max=NEWS_HEAD_MAX, body_max=0)
         self._connections = [Connection(one, _room, head_max=_ANSWER_HEAD_MAX, body_max=message_max) for one in workers]
         self._news = News()
-        self._known = threading.Event()
+        self._known = False
         self._free = threading.Condition()
         self._idle = list(self._connections)  # guarded by _free, as the two below
         self._waiting = 0
@@ -59,9 +59,15 @@ class RemoteBackend:
         finally:
             self.close()
 
-    def wait_known(self, timeout_s: float) -> bool:
-        """Until the line has told for the first time which models there are."""
-        return self._known.wait(timeout_s)
+    @property
+    def is_known(self) -> bool:
+        """Whether the line has told which models there are."""
+        return self._known
+
+    @property
+    def gone(self) -> bool:
+        """Whether the line is gone, or has ended this life of ours: nothing is answered any more."""
+        return self._gone
 
     def close(self) -> None:
         """Everybody who waits hears that the line is gone. May be called twice."""
@@ -146,7 +152,7 @@ class RemoteBackend:
         outlines: dict[Key, Outline] = {**self._news.outlines, **news.outlines}
         kept = {key: outlines[key] for key in ((*pair, digest) for pair, digest in news.loaded.items())}
         self._news = replace(news, outlines=kept)
-        self._known.set()
+        self._known = True
 
 
 class RemoteBorrowed:

@@ -21,6 +21,7 @@ from appliance.lending.news import Key, News
 from appliance.lending.wire import Connection, WireError, size_of
 from appliance.runtimes.errors import InvalidInput
 from appliance.runtimes.model import Array, Signature, check_names, signature_of
+from appliance.scheduling import stand_back
 from appliance.serving import ManagerState, ServableState
 
 logger = logging.getLogger(__name__)
@@ -62,7 +63,9 @@ class Lender:
     However often the borrower is started anew, no more than `workers` of its requests run at once.
     """
 
-    def __init__(self, backend: LocalBackend, workers: int, *, message_max: int, labels: Callable[[], Any]) -> None:
+    def __init__(
+        self, backend: LocalBackend, workers: int, message_max: int, labels: Callable[[], Mapping[str, Any]]
+    ) -> None:
         """`message_max`: bytes of a request's tensors, or an answer's; `labels` of all models, by name."""
         self.workers = workers
         self._backend = backend
@@ -92,6 +95,7 @@ class Lender:
 
     def lend(self) -> None:
         """Until stop(): serve one connection after the other."""
+        stand_back()
         arena = Arena(self._message_max)
         while (taken := self._requests.get()) is not None:
             end, life = taken

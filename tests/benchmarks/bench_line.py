@@ -51,6 +51,9 @@ port = {port}
 base_topic = "bench/site/area/line/box"
 [http]
 port = 0
+[serving]
+grpc_port = 0
+rest_port = 0
 """
 
 

@@ -91,7 +91,7 @@ class Box:
         self.manager = Manager(availability_preserving, executors=ThreadExecutor)
         self.labels = {}
         self.local = LocalBackend(self.manager, lambda name: self.labels.get(name, {}))
-        self.lender = Lender(self.local, workers, message_max=MESSAGE_MAX, labels=lambda: dict(self.labels))
+        self.lender = Lender(self.local, workers, MESSAGE_MAX, lambda: dict(self.labels))
         self.manager.monitor.subscribe(self.lender.changed)
         self.queued_max = queued_max
         self._stop = threading.Event()
@@ -108,7 +108,7 @@ class Box:
         remote = RemoteBackend(life.theirs[0], life.theirs[1:], message_max=MESSAGE_MAX, queued_max=self.queued_max)
         self._hearing.append(threading.Thread(target=remote.hear))
         self._hearing[-1].start()
-        assert remote.wait_known(10)
+        until(lambda: remote.is_known, "the first news", 10)
         return remote
 
     def serve(self, *models, name="m"):
@@ -367,7 +367,7 @@ def test_garbage_ends_the_life_of_the_sender_and_the_next_one_is_served(box, gar
     until(lambda: available(remote, 1), "version 1", 10)
     remote._connections[0]._socket.sendall(garbage)
     assert one.lives[0].ended.wait(10)
-    until(lambda: remote._gone, "the other side to notice", 10)
+    until(lambda: remote.gone, "the other side to notice", 10)
     with pytest.raises(RequestError) as refused:
         predict(remote)
     assert code(refused) is Code.UNAVAILABLE

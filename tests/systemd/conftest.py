@@ -41,6 +41,9 @@ base_topic = "{base}"
 {mqtt}
 [http]
 port = 0
+[serving]
+grpc_port = 0
+rest_port = 0
 """
 
 
