@@ -1,4 +1,8 @@
-"""What TensorFlow Serving's core does badly, each as a test that its behaviour would fail."""
+"""What TensorFlow Serving's core does badly, each as a test that its behaviour would fail.
+
+Numbered as they were noted. 5 (a failed reload poisons the stored configuration) is the server core's; 9 (readiness,
+draining, a list of models) and 10 (the texts and shapes that clients rely on) are the network interfaces'.
+"""
 
 import threading
 import time
@@ -20,6 +24,7 @@ from appliance.serving import (
     WatchedServable,
     availability_preserving,
     gpu_ram,
+    load_initially,
     main_ram,
 )
 
@@ -156,6 +161,48 @@ def test_a_rollback_after_the_new_version_failed_is_applied_and_not_parked(hand)
     assert (harness.id.version, harness.is_aspired) == (1, True)
 
 
+def test_a_failed_version_that_is_taken_away_leaves_the_way_free_for_the_next(tmp_path):
+    hand = HandManager(max_load_retries=0)
+    source = FileSystemSource(
+        [WatchedServable("surface", tmp_path)],
+        lambda new, _: hand.bench.loader(outcomes=[broken()] if new.version == 2 else []),
+        hand.manager.aspire,
+    )
+    served = []
+    for publish, withdraw in [("1", None), ("2", None), (None, "2"), ("3", None)]:
+        if publish:
+            (tmp_path / publish).mkdir()
+        if withdraw:
+            (tmp_path / withdraw).rmdir()
+        source.poll()
+        hand.settle()
+        hand.settle()
+        served.append((hand.latest("surface"), sorted(state.id.version for state in hand.manager.states())))
+    assert served == [(1, [1]), (1, [1, 2]), (1, [1, 2]), (3, [1, 2, 3])]
+    assert [servable.id.version for servable in hand.bench.loaded.values()] == [3]
+
+
+def test_a_version_that_used_up_its_attempts_is_tried_again_when_its_content_changes_without_leaving(hand):
+    hand.serve("surface", 1)
+    failed = hand.bench.loader(outcomes=[broken()] * 9)
+    hand.manager.aspire("surface", {2: failed})
+    for _ in range(5):
+        hand.settle()
+        hand.now_s += 5
+    assert (failed.attempts, hand.latest("surface")) == (3, 1)
+    hand.aspire("surface", [2])
+    hand.settle()
+    assert hand.latest("surface") == 2
+
+
+def test_versions_that_ended_do_not_pile_up(hand):
+    for version in range(300):
+        hand.aspire("surface", [version])
+        hand.settle()
+    assert len(hand.manager.states()) < 100
+    assert len(hand.manager.monitor.history()) <= 256
+
+
 # --- 6: there, one missing base path stops polling for all models -------------------------------------------------
 
 
@@ -182,6 +229,15 @@ def test_a_wait_for_a_model_that_never_comes_is_bounded(hand):
     hand.settle()
     with pytest.raises(NotAvailable, match=r"surface version: 1\} is LOADING after 1 attempt"):
         hand.manager.monitor.wait_until_available(["surface"], 0.01)
+
+
+def test_the_wait_for_the_first_load_is_bounded_too():
+    manager = Manager(availability_preserving)
+    began = time.monotonic()
+    with pytest.raises(NotAvailable, match=r"no version of it was aspired"):
+        load_initially(manager, ["surface"], threads=2, timeout_s=0.01)
+    assert time.monotonic() - began < LIMIT_S / 2
+    assert manager.stop(LIMIT_S) == []
 
 
 def test_stopping_is_bounded_where_a_borrower_or_a_loader_hangs_and_says_what_is_left():
