@@ -1,6 +1,8 @@
 """A model's folder on this disk: a version's own, or one of numbered versions."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from appliance.client.errors import ClientError
 
@@ -38,6 +40,12 @@ def version_folder(folder: Path, version: int | None) -> tuple[int | None, Path]
     if wanted not in found:
         raise ClientError(f"{folder} has no version {wanted}; it has {', '.join(map(str, found))}.")
     return wanted, found[wanted]
+
+
+def classes(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names of the model's classes, from its inspection.json; empty where it has none."""
+    named = metadata.get("labels")
+    return tuple(map(str, named)) if isinstance(named, list) else ()
 
 
 def _is_version(folder: Path) -> bool:

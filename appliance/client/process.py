@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from appliance.client.errors import ClientError
-from appliance.client.folders import version_folder
+from appliance.client.folders import classes, version_folder
 from appliance.client.outputs import Prediction
 from appliance.client.question import Question
 from appliance.client.signatures import chosen, of_folder
@@ -40,8 +40,7 @@ def predict(question: Question) -> Prediction:
     with TemporaryDirectory(prefix="appliance-models-") as scratch:
         config = RuntimeConfig(cache=Path(scratch), engines=("tensorflow-saved-model",))
         outputs, took_s = _asked(SavedModelLoader(folder, config), inputs, signature.key)
-    classes = description.metadata.get("labels", ())
-    return Prediction(question.name, version, signature.key, outputs, took_s, tuple(map(str, classes)))
+    return Prediction(question.name, version, signature.key, outputs, took_s, classes(description.metadata))
 
 
 def _asked(loader: SavedModelLoader, inputs: Mapping[str, Array], signature: str) -> tuple[dict[str, Array], float]:

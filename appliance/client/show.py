@@ -6,7 +6,7 @@ from typing import Any
 
 from appliance.client.answer import Answer
 from appliance.client.endpoints import Endpoints
-from appliance.client.folders import as_folder, version_folder, versions
+from appliance.client.folders import as_folder, classes, version_folder, versions
 from appliance.client.signatures import Shown, dtype_of, of_folder
 from appliance.client.tables import table
 from appliance.dataplane import RequestError
@@ -33,7 +33,7 @@ def _of_folder(asked: Path, version: int | None) -> Answer:
         "versions": [] if folder == asked else list(versions(asked)),
         "tags": list(description.tags),
         "written by": f"TensorFlow {description.written_by}" if description.written_by else "",
-        "classes": [str(each) for each in description.metadata.get("labels", ())],
+        "classes": list(classes(description.metadata)),
         "digest": digest_of(folder),
     }
     return _answer(str(asked), facts, of_folder(description.signature_defs), description.left_out)
