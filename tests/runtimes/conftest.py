@@ -37,6 +37,15 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def shared():
+    """TensorFlow Serving's own test models, where they lie beside the checkout; they are no part of it."""
+    folder = Path(__file__).resolve().parents[3] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there, so TensorFlow Serving's test models are not tried")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def expected(models):
     """Five images and what the classifier says of them, computed by TensorFlow itself."""
     with np.load(models / "expected.npz") as archive:

@@ -1,4 +1,4 @@
-"""Writes the SavedModels that these tests load: `python make_models.py FOLDER`. Imports tensorflow."""
+"""Writes the SavedModels that these tests load: `python make_models.py FOLDER [examples]`. Imports tensorflow."""
 
 import json
 import sys
@@ -117,6 +117,44 @@ class HoldsKeras(tf.Module):
         return {"y": self.model(x)}
 
 
+def echo(dtype):
+    @tf.function(input_signature=[spec(None, dtype, "x")])
+    def same(x):
+        return {"y": tf.identity(x)}
+
+    return same
+
+
+class Echo(tf.Module):
+    """A signature for each element type that numpy has: what goes in comes out, whatever its shape."""
+
+    def __init__(self):
+        self.serve = echo(tf.float32)
+        names = "bool int8 uint8 int16 uint16 int32 uint32 int64 uint64 float16 float64 complex64 complex128 string"
+        self.others = {name: echo(tf.as_dtype(name)) for name in names.split()}
+
+
+class Ticker(tf.Module):
+    """A signature without inputs, which does something."""
+
+    def __init__(self):
+        self.count = tf.Variable(0.0, name="count")
+
+    @tf.function(input_signature=[])
+    def tick(self):
+        return {"count": self.count.assign_add(1.0)}
+
+    @tf.function(input_signature=[spec([None], tf.float32, "x")])
+    def serve(self, x):
+        return {"none": x[:0], "sum": tf.reduce_sum(x)}
+
+
+class Reader(tf.Module):
+    @tf.function(input_signature=[spec([], tf.string, "name")])
+    def serve(self, name):
+        return {"content": tf.io.read_file(name)}
+
+
 class Failing(tf.Module):
     """Loads, and fails whenever it runs."""
 
@@ -124,6 +162,37 @@ class Failing(tf.Module):
     def serve(self, x):
         with tf.control_dependencies([tf.debugging.Assert(tf.constant(False), ["never"])]):
             return {"y": tf.identity(x)}
+
+
+def save_twins():
+    """Two signatures that read one tensor, as TensorFlow 1 wrote them."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        x = v1.placeholder(tf.float32, [None], "x")
+        signatures = {
+            key: v1.saved_model.predict_signature_def({"x": x}, {"y": x * factor})
+            for key, factor in {"half": 0.5, "double": 2.0}.items()
+        }
+        builder = v1.saved_model.Builder(str(FOLDER / "twins"))
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.add_meta_graph(["serve", "other"], {"other": signatures["half"]})
+        builder.save()
+
+
+def save_examples():
+    """Of examples that must have a number: half of it, also as scores; and the number itself without an example."""
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        examples = v1.placeholder(tf.string, [None], "examples")
+        x = tf.io.parse_example(examples, {"x": tf.io.FixedLenFeature([1], tf.float32)})["x"]
+        signatures = {
+            "serving_default": v1.saved_model.predict_signature_def({"x": x}, {"y": x / 2.0}),
+            "regress": v1.saved_model.regression_signature_def(examples, x / 2.0),
+            "classify": v1.saved_model.classification_signature_def(examples, None, x / 2.0),
+        }
+        builder = v1.saved_model.Builder(str(FOLDER / "examples"))
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures)
+        builder.save()
 
 
 def freezing(name):
@@ -142,6 +211,9 @@ def save(name, module, **others):
 
 
 def main():
+    if sys.argv[2:] == ["examples"]:
+        save_examples()
+        return
     classifier = Classifier()
     save("affine", Affine())
     save("classifier", classifier, same=classifier.serve, best=classifier.best)
@@ -153,6 +225,13 @@ def main():
     save("wide", Wide())
     save("holds_keras", HoldsKeras())
     save("failing", Failing())
+    echoes = Echo()
+    save("echo", echoes, **echoes.others)
+    ticker = Ticker()
+    save("ticker", ticker, tick=ticker.tick)
+    save("reader", Reader())
+    save_twins()
+    save_examples()
     frozen = {name: freezing(name) for name in ("affine", "classifier", "table", "counter", "keeper", "random")}
     (FOLDER / "freezing.json").write_text(json.dumps(frozen))
     extra = FOLDER / "classifier" / "assets.extra"

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.runtimes.config import RuntimeConfig
-from appliance.runtimes.errors import LoadError, LoadRefused, NotASavedModel
+from appliance.runtimes.config import GpuConfig, RuntimeConfig, SessionConfig
+from appliance.runtimes.errors import InvalidInput, LoadError, LoadRefused, NotASavedModel, WarmUpFailed
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.memory import resident_bytes
-from appliance.serving import ServableId
+from appliance.serving import Resource, ResourceAllocation, ResourceTracker, ServableId
 
 ID = ServableId("surface", 7)
 
@@ -150,6 +150,110 @@ def test_failed_loads_take_no_memory_either(models, config):
 
     before = some(4)
     assert some(12) - before < 3 << 20
+
+
+def loaded(folder, config, **changes):
+    loader = SavedModelLoader(folder, config.model_copy(update=changes))
+    return loader, loader.load(ID)
+
+
+def test_a_model_that_is_served_as_it_was_exported_starts_no_process(models, config, monkeypatch):
+    monkeypatch.setattr("appliance.runtimes.loader.Child", None)
+    loader, model = loaded(models / "affine", config)
+    assert model.engine == "tensorflow-saved-model"
+    loader.unload()
+    assert not config.cache.exists()
+
+
+def test_a_model_that_fails_on_made_up_inputs_serves_where_that_is_wanted(models, config):
+    loader, model = loaded(models / "failing", config, must_run=False)
+    with pytest.raises(InvalidInput, match="assertion failed"):
+        model.predict({"x": np.zeros((1, 1), np.float32)})
+    loader.unload()
+
+
+def test_without_a_warm_up_nothing_runs_before_the_first_request(models, config):
+    loader, model = loaded(models / "keeper", config, warm_up=False)
+    assert model.predict({"x": np.ones(64, np.float32)})["before"].tolist() == [0.0] * 64
+    loader.unload()
+
+
+def test_examples_that_lack_what_the_model_needs_are_no_reason_to_refuse_it(models, config):
+    loader, model = loaded(models / "examples", config)
+    with pytest.raises(InvalidInput, match=r"x \(data type: float\) is required but could not be found"):
+        model.run("regress", {"inputs": np.array([b""], object)})
+    loader.unload()
+
+
+def test_recorded_requests_take_the_place_of_made_up_inputs(models, config):
+    asked = []
+    loader = SavedModelLoader(models / "failing", config, lambda model, folder: asked.append((model, folder)) or 1)
+    assert asked == [(loader.load(ID), models / "failing")]
+    loader.unload()
+
+
+def test_where_nothing_is_recorded_inputs_are_made_up(models, config):
+    loader = SavedModelLoader(models / "failing", config, lambda *_: 0)
+    with pytest.raises(LoadRefused, match="assertion failed"):
+        loader.load(ID)
+
+
+def test_a_recorded_request_that_fails_ends_the_load_with_its_code(models, config):
+    def fail(*_):
+        raise WarmUpFailed("no such thing", 9)
+
+    loader = SavedModelLoader(models / "affine", config, fail)
+    with pytest.raises(WarmUpFailed, match="no such thing") as raised:
+        loader.load(ID)
+    assert raised.value.code == 9
+
+
+def test_a_recording_that_cannot_be_read_leaves_nothing_loaded(models, config):
+    def fail(model, _):
+        given.append(model)
+        raise OSError("the disk is gone")
+
+    given = []
+    loader = SavedModelLoader(models / "affine", config, fail)
+    with pytest.raises(LoadError, match="the disk is gone"):
+        loader.load(ID)
+    with pytest.raises(RuntimeError, match="closed"):
+        given[0].predict({"x": np.zeros((1, 1), np.float32)})
+
+
+def test_a_graph_with_other_tags_is_served_where_it_is_wanted(models, config):
+    loader, model = loaded(models / "twins", config, tags=("other", "serve"))
+    assert list(model.signatures) == ["other"]
+    assert model.run("other", {"x": np.array([3.0], np.float32)})["y"].tolist() == [1.5]
+    loader.unload()
+
+
+def test_a_budget_of_a_gpus_memory_is_counted_against_it(models, config):
+    wanted = config.model_copy(update={"gpu": GpuConfig(memory_budget=3 << 30)})
+    loader = SavedModelLoader(models / "affine", wanted)
+    estimate = loader.estimate_resources()
+    assert estimate.quantities[Resource("gpu", 0, "ram")] == 3 << 30
+    box = ResourceTracker(
+        ResourceAllocation({Resource("main", 0, "ram"): 64 << 30, Resource("gpu", 0, "ram"): 4 << 30})
+    )
+    assert box.reserve(estimate)
+    assert not box.reserve(estimate)
+
+
+def test_settings_of_its_own_that_cannot_be_read_are_the_end_of_a_version(copy, config):
+    folder = copy("affine")
+    (folder / "assets.extra").mkdir()
+    (folder / "assets.extra" / "saved_model_config.pb").write_bytes(b"\x0a\xff")
+    with pytest.raises(LoadRefused, match="Unable to parse SavedModelConfig: ") as raised:
+        SavedModelLoader(folder, config).load(ID)
+    assert raised.value.code == 13
+
+
+def test_sessions_with_threads_of_their_own_answer_the_same(models, config, expected):
+    session = SessionConfig(intra_op=2, inter_op=2)
+    loader, model = loaded(models / "classifier", config, session=session)
+    np.testing.assert_allclose(model.predict({"image": expected["images"]})["scores"], expected["scores"], atol=1e-6)
+    loader.unload()
 
 
 @pytest.fixture
