@@ -1,4 +1,4 @@
-"""The Manager of this process as a backend."""
+"""A manager of this process as a backend."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from appliance.dataplane.backend import Outline
 from appliance.dataplane.errors import Code, RequestError, request_error
 from appliance.errors import ApplianceError
 from appliance.runtimes.model import Array, Model
-from appliance.serving import Manager, NotServing, ServableId, ServableState
+from appliance.serving import AnyManager, ServableId, ServableState, ServingError
 
 Labels = Callable[[str], Mapping[str, int]]
 
@@ -17,7 +17,7 @@ Labels = Callable[[str], Mapping[str, int]]
 class LocalBackend:
     """Threads: any. Borrowing costs microseconds; run() runs the model on the caller's own thread, or in a batch."""
 
-    def __init__(self, manager: Manager[Model], labels: Labels, batcher: Batcher | None = None) -> None:
+    def __init__(self, manager: AnyManager[Model], labels: Labels, batcher: Batcher | None = None) -> None:
         """`labels`: the version labels of a model, asked for each request. `batcher` belongs to the caller."""
         self._manager = manager
         self._labels = labels
@@ -29,7 +29,7 @@ class LocalBackend:
         handle = self._manager.borrow(name, version)
         try:
             handle.__enter__()
-        except NotServing as error:
+        except ServingError as error:  # of a caching manager also that the version did not load
             raise request_error(error) from error
         try:
             yield LocalBorrowed(handle.id, handle.servable, self._batcher)

@@ -255,7 +255,8 @@ def test_a_wait_ends_early_where_the_state_cannot_come_any_more(monitor):
 def test_history_tells_the_last_changes_the_oldest_first_and_no_repetition():
     monitor = ServableStateMonitor(history_max=3)
     first = state("a", 1, M.START)
-    for each in (first, first, state("b", 1, M.START), state("a", 1, M.LOADING), state("a", 1, M.AVAILABLE)):
+    last = state("a", 1, M.AVAILABLE)
+    for each in (first, state("b", 1, M.START), state("a", 1, M.LOADING), last, last):
         monitor.record(each)
     told = [(each.id.name, each.manager_state) for each in monitor.history()]
     assert told == [("b", M.START), ("a", M.LOADING), ("a", M.AVAILABLE)]
