@@ -98,7 +98,7 @@ def _add(kinds: Any, name: str, what: str, examples: str, tell: Any, timeout_s: 
     server.add_argument("--server", metavar="HOST:PORT", help="its gRPC port, or unix:PATH (127.0.0.1:8500)")
     server.add_argument("--rest", metavar="URL", help="its REST port (http://127.0.0.1:8501)")
     server.add_argument("--timeout", type=_seconds, default=timeout_s, help=f"seconds to wait ({timeout_s:g})")
-    server.add_argument("--ca", type=Path, metavar="PEM", help="speak TLS, and believe these authorities")
+    server.add_argument("--ca", type=Path, metavar="PEM", help="speak TLS by gRPC, and believe these authorities")
     server.add_argument("--cert", type=Path, metavar="PEM", help="our certificate, where the server asks for one")
     server.add_argument("--key", type=Path, metavar="PEM", help="its private key")
     command.set_defaults(command=lambda options: _run(command, tell, options))

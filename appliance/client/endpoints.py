@@ -14,7 +14,7 @@ _HERE: Final = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Files in PEM. None of them: the connection is not encrypted."""
+    """Files in PEM, for gRPC and for a REST port behind https://. None of them: gRPC is not encrypted."""
 
     ca: Path | None = None
     """Whom to believe; None: the certificate authorities of the system."""
@@ -23,7 +23,7 @@ class Tls:
 
     @property
     def wanted(self) -> bool:
-        """Whether to speak TLS at all."""
+        """Whether gRPC shall speak TLS."""
         return any((self.ca, self.cert, self.key))
 
 
@@ -48,8 +48,8 @@ def endpoints(server: str | None, rest: str | None, tls: Tls) -> Endpoints:
     if rest is not None and urlsplit(rest).scheme not in {"http", "https"}:
         raise WrongUsage(f"--rest wants a URL such as http://{_HERE}:{REST_PORT}, not {rest!r}.")
     if server is None and rest is None:
-        return Endpoints(f"{_HERE}:{GRPC_PORT}", f"{_scheme(tls)}://{_HERE}:{REST_PORT}", tls)
-    return Endpoints(server or _grpc_beside(rest), (rest or _rest_beside(server, tls) or "").rstrip("/") or None, tls)
+        return Endpoints(f"{_HERE}:{GRPC_PORT}", f"http://{_HERE}:{REST_PORT}", tls)
+    return Endpoints(server or _grpc_beside(rest), (rest or _rest_beside(server) or "").rstrip("/") or None, tls)
 
 
 def _grpc_beside(rest: str | None) -> str | None:
@@ -57,10 +57,7 @@ def _grpc_beside(rest: str | None) -> str | None:
     return f"{host}:{GRPC_PORT}" if port == str(REST_PORT) else None
 
 
-def _rest_beside(server: str | None, tls: Tls) -> str | None:
+def _rest_beside(server: str | None) -> str | None:
+    """Without TLS: a model server has that on its gRPC port only."""
     host, _, port = (server or "").rpartition(":")
-    return f"{_scheme(tls)}://{host}:{REST_PORT}" if port == str(GRPC_PORT) else None
-
-
-def _scheme(tls: Tls) -> str:
-    return "https" if tls.wanted else "http"
+    return f"http://{host}:{REST_PORT}" if port == str(GRPC_PORT) else None

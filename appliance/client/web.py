@@ -74,7 +74,7 @@ def _answer(opened: Any) -> WebAnswer:
 def _opener(where: Endpoints) -> urllib.request.OpenerDirector:
     """No proxy: the box stands in the same plant."""
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
-    if where.tls.wanted:
+    if where.rest is not None and where.rest.startswith("https:"):
         try:
             context = ssl.create_default_context(cafile=where.tls.ca)
             if where.tls.cert is not None:

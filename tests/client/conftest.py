@@ -16,7 +16,8 @@ def model_folder():
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
     """The server; whoever changes its configuration puts it back."""
-    server = ModelServer(tmp_path_factory.mktemp("served"))
+    folder = tmp_path_factory.mktemp("served")
+    server = ModelServer(folder, f"--grpc_socket_path={folder / 'grpc.sock'}")
     yield server
     server.end()
 

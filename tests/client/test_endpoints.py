@@ -26,8 +26,8 @@ def test_a_usual_port_stands_for_both_and_an_unusual_one_for_itself(server, rest
     assert (found.grpc, found.rest) == (grpc_port, rest_port)
 
 
-def test_with_tls_rest_is_https():
-    assert endpoints(None, None, Tls(ca=Path("ca.pem"))).rest == "https://127.0.0.1:8501"
+def test_a_server_with_tls_has_it_for_grpc_and_answers_rest_in_the_clear():
+    assert endpoints(None, None, Tls(ca=Path("ca.pem"))).rest == "http://127.0.0.1:8501"
 
 
 @pytest.mark.parametrize(("rest", "tls"), [("box:8501", Tls()), ("ftp://box", Tls()), (None, Tls(cert=Path("c.pem")))])
