@@ -2,8 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -18,6 +17,7 @@ from appliance.serving.monitor import ServableStateMonitor
 from appliance.serving.policy import availability_preserving
 from appliance.serving.resources import ResourceTracker
 from appliance.serving.state import ServableState
+from appliance.serving.turns import Turns
 
 ServableT = TypeVar("ServableT")
 
@@ -56,7 +56,7 @@ class CachingManager(Generic[ServableT]):
         )
         self.monitor = self._manager.monitor
         self._stopped = threading.Event()
-        self._turns = _Turns()
+        self._turns = Turns()
         self._wishing = threading.Lock()
         self._wishes: dict[str, dict[int, Loader[ServableT]]] = {}  # guarded by _wishing
 
@@ -173,31 +173,3 @@ class _LoadingHandle(Handle[ServableT]):
                 raise
         self._load(ServableId(self._name, self._version))
         return super().__enter__()
-
-
-class _Turns:
-    """A lock for each id, as long as somebody holds it or waits for it."""
-
-    def __init__(self) -> None:
-        self._counting = threading.Lock()
-        self._locks: dict[ServableId, threading.Lock] = {}  # guarded by _counting, as below
-        self._users: dict[ServableId, int] = {}
-
-    @contextmanager
-    def take(self, wanted: ServableId, timeout_s: float) -> Iterator[bool]:
-        """Hold the id's lock; False where it was not to be had in time."""
-        with self._counting:
-            lock = self._locks.setdefault(wanted, threading.Lock())
-            self._users[wanted] = self._users.get(wanted, 0) + 1
-        try:
-            is_taken = lock.acquire(timeout=min(timeout_s, threading.TIMEOUT_MAX))
-            try:
-                yield is_taken
-            finally:
-                if is_taken:
-                    lock.release()
-        finally:
-            with self._counting:
-                self._users[wanted] -= 1
-                if not self._users[wanted]:
-                    del self._locks[wanted], self._users[wanted]
