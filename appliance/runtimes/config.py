@@ -47,7 +47,10 @@ Message = Annotated[
 
 
 class SessionConfig(BaseModel, extra="forbid", frozen=True):
-    """How TensorFlow's sessions are set up, where it is not as the line needs it."""
+    """How TensorFlow's sessions are set up, where it is not as the line needs it.
+
+    TensorFlow shares its threads between all sessions of a process: what the first model asked for holds for the rest.
+    """
 
     base: Message = b""
     """A ConfigProto, such as from --tensorflow_session_config_file. What it says goes before our defaults, and what is
@@ -92,3 +95,9 @@ class RuntimeConfig(BaseModel, extra="forbid", frozen=True):
     warm_up_max_s: PositiveFloat = 60.0
     cache_max: ByteSize = ByteSize(4 * 1024**3)
     """Prepared versions beyond this are removed, the longest unused first; the one in use stays."""
+
+    @property
+    def may_have_workers(self) -> bool:
+        """Whether an engine may start threads of its own."""
+        asked = (self.threads, self.session.intra_op, self.session.inter_op)
+        return bool(self.session.base) or any(threads not in {None, 1} for threads in asked)

@@ -99,7 +99,7 @@ class SavedModelLoader:
         open_it, engine = self._found()
         load_libraries(engine)  # before the memory is measured: they are the process', not this model's
         before = resident_bytes()
-        with new_workers_at_normal_priority() if self._config.threads > 1 else nullcontext():
+        with new_workers_at_normal_priority() if self._config.may_have_workers else nullcontext():
             model = open_it()
         with ExitStack() as undo:
             undo.callback(give_back)

@@ -75,3 +75,18 @@ def test_settings_reach_a_child_process_as_json():
 def test_settings_that_are_no_message_are_refused():
     with pytest.raises(ValidationError, match="cut short"):
         SessionConfig(base=b"\x0a\xff")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, False),
+        ({"session": SessionConfig(intra_op=1, inter_op=1)}, False),
+        ({"threads": 2}, True),
+        ({"session": SessionConfig(intra_op=0)}, True),
+        ({"session": SessionConfig(inter_op=3)}, True),
+        ({"session": SessionConfig(base=base(intra_op_parallelism_threads=3))}, True),
+    ],
+)
+def test_threads_of_an_engines_own_are_looked_for_where_it_may_start_some(given, expected):
+    assert RuntimeConfig(cache="unused", **given).may_have_workers is expected
