@@ -250,8 +250,10 @@ def test_a_reload_that_is_refused_says_why(boxes, refused):
     )
     assert refused(client.call, RELOAD[0], empty, RELOAD[1]) == (
         grpc.StatusCode.INVALID_ARGUMENT,
-        ("ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
-        "supported"),
+        (
+            "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is currently "
+            "supported"
+        ),
     )
 
 
