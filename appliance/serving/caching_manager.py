@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
 
@@ -23,7 +23,7 @@ ServableT = TypeVar("ServableT")
 
 
 class CachingManager(Generic[ServableT]):
-    """Loads a version when it is first borrowed, and keeps it until it is told to unload, or stopped.
+    """Loads a version when it is first borrowed, and keeps it until it is told not to retain it, or stopped.
 
     Who borrows what is loaded waits for nobody, as with `Manager`. Who is first waits for the load; everyone else who
     wants that version meanwhile waits too, and others are not affected. A load that fails is the error of whoever
@@ -72,12 +72,12 @@ class CachingManager(Generic[ServableT]):
         """Every version loaded or loading, and those that ended last; by name, the newest version first."""
         return self._manager.states(name)
 
-    def unload(self, name: str) -> None:
-        """Unload every version of `name`, each when nobody borrows it any more. Returns at once."""
-        with self._wishing:
-            self._wishes.pop(name, None)
-            self._manager.aspire(name, {})
-        self._step()
+    def retain(self, name: str, versions: Collection[int]) -> None:
+        """Unload what is loaded of `name` and not among these, each when nobody borrows it any more. Returns at once.
+
+        For whoever hears that versions are wanted no more: `catalogue.aspire(name, wish); manager.retain(name, wish)`.
+        """
+        self._keep(name, lambda version: version in versions)
 
     def stop(self, timeout_s: float) -> Sequence[ServableId]:
         """Unload everything, and load nothing more. See `Manager`."""
@@ -106,10 +106,10 @@ class CachingManager(Generic[ServableT]):
         if not self._manager.step_until(is_over, deadline_s - monotonic()):
             return False
         outcome = self._manager.decided(wanted, loader)
-        if outcome is None:  # it was told to unload meanwhile
+        if outcome is None:  # it is not to be retained, or nothing is
             raise NotServing(wanted.name, wanted.version)
         if outcome.error is not None:
-            self._withdraw(wanted)
+            self._keep(wanted.name, lambda version: version != wanted.version)
             raise copy.copy(outcome.error)  # the one that is kept must not hold the frames of who asked
         return True
 
@@ -127,22 +127,18 @@ class CachingManager(Generic[ServableT]):
             self._manager.aspire(wanted.name, wish)
         return loader
 
-    def _withdraw(self, failed: ServableId) -> None:
+    def _keep(self, name: str, is_kept: Callable[[int], bool]) -> None:
         with self._wishing:
-            wish = self._wishes.get(failed.name, {})
-            wish.pop(failed.version, None)
-            self._manager.aspire(failed.name, wish)
-            if not wish:
-                self._wishes.pop(failed.name, None)
-        self._step()
+            wish = {version: loader for version, loader in self._wishes.pop(name, {}).items() if is_kept(version)}
+            if wish:
+                self._wishes[name] = wish
+            self._manager.aspire(name, wish)
+        while self._manager.step() is not None:
+            pass
 
     def _wished(self, wanted: ServableId) -> Loader[ServableT] | None:
         with self._wishing:
             return self._wishes.get(wanted.name, {}).get(wanted.version)
-
-    def _step(self) -> None:
-        while self._manager.step() is not None:
-            pass
 
 
 class _LoadingHandle(Handle[ServableT]):

@@ -9,6 +9,7 @@ from serving.doubles import Bench, broken
 from appliance.serving import (
     CachingManager,
     Catalogue,
+    FileSystemSource,
     LoadError,
     ManagerState,
     NotAvailable,
@@ -16,6 +17,8 @@ from appliance.serving import (
     OutOfResources,
     ResourceTracker,
     ServableId,
+    SourceAdapter,
+    WatchedServable,
     Which,
     main_ram,
 )
@@ -250,7 +253,7 @@ def test_what_does_not_fit_fails_and_fits_when_something_else_was_told_to_leave(
     with pytest.raises(OutOfResources):
         shop.get("b")
     assert shop.get("a") == 1
-    shop.manager.unload("a")
+    shop.manager.retain("a", [])
     assert shop.get("b") == 1, "it waited for the room that was about to be made"
     assert [state.id.name for state in shop.manager.states() if state.manager_state is ManagerState.AVAILABLE] == ["b"]
     assert shop.manager.stop(LIMIT_S) == []
@@ -259,7 +262,7 @@ def test_what_does_not_fit_fails_and_fits_when_something_else_was_told_to_leave(
 def test_a_borrowed_version_that_was_told_to_leave_stays_until_it_is_given_back_and_is_loaded_anew_afterwards(shop):
     shop.offer("surface", 1)
     with shop.manager.borrow("surface") as handle:
-        shop.manager.unload("surface")
+        shop.manager.retain("surface", [])
         assert handle.servable.is_loaded
         again, outcome = in_background(lambda: shop.get("surface"))
         until(lambda: len(shop.made) == 2, "another loader", LIMIT_S)
@@ -269,13 +272,59 @@ def test_a_borrowed_version_that_was_told_to_leave_stays_until_it_is_given_back_
     assert (shop.bench.loads, shop.bench.unloads) == (2, 1)
 
 
+def test_only_what_is_not_retained_leaves(shop):
+    shop.offer("surface", 1, 2)
+    shop.offer("other", 1)
+    for name, version in (("surface", 1), ("surface", 2), ("other", 1)):
+        shop.get(name, version)
+    shop.manager.retain("surface", {2: "/2"})
+    until(lambda: shop.bench.unloads == 1, "one version to be unloaded", LIMIT_S)
+    assert sorted((loaded.id.name, loaded.id.version) for loaded in shop.bench.loaded.values()) == [
+        ("other", 1),
+        ("surface", 2),
+    ]
+
+
+def test_loading_on_request_follows_the_directories(tmp_path):
+    bench = Bench()
+    catalogue = Catalogue(lambda _, loader: loader)
+    manager = CachingManager(catalogue)
+
+    def aspire(name, versions):
+        catalogue.aspire(name, versions)
+        manager.retain(name, versions)
+
+    adapter = SourceAdapter(lambda *_: bench.loader(), aspire)
+    watched = WatchedServable("surface", tmp_path)
+    source = FileSystemSource([watched], lambda _, path: path, adapter.aspire)
+    (tmp_path / "1").mkdir()
+    source.poll()
+    assert (manager.states(), bench.loads) == ([], 0)
+    with manager.borrow("surface") as handle:
+        assert handle.id.version == 1
+    (tmp_path / "2").mkdir()
+    source.poll()
+    until(lambda: bench.unloads == 1, "version 1 to be unloaded", LIMIT_S)
+    with manager.borrow("surface") as handle:
+        assert handle.id.version == 2
+    source.update([])
+    with pytest.raises(NotServing):
+        manager.borrow("surface").__enter__()
+    source.update([watched])
+    source.poll()
+    with manager.borrow("surface") as handle:
+        assert handle.id.version == 2
+    assert bench.loads == 3
+    assert manager.stop(LIMIT_S) == []
+
+
 def test_who_waits_for_a_version_that_is_told_to_leave_is_told_that_it_is_not_there(shop):
     shop.offer("surface", 1)
     loading, go_on = threading.Event(), threading.Event()
     shop.order("surface", 1, during_load=lambda: (loading.set(), go_on.wait(LIMIT_S)))
     thread, outcome = in_background(lambda: shop.get("surface"))
     assert loading.wait(LIMIT_S)
-    shop.manager.unload("surface")
+    shop.manager.retain("surface", [])
     thread.join(LIMIT_S)
     go_on.set()
     assert [type(each) for each in outcome] == [NotServing]
@@ -306,6 +355,36 @@ def test_failed_attempts_may_be_repeated_before_it_is_an_error():
     assert shop.get("surface") == 1
     assert loader.attempts == 3
     assert shop.manager.stop(LIMIT_S) == []
+
+
+def test_under_fire_nobody_ever_has_what_was_unloaded_and_everybody_gets_something(shop):
+    shop.offer("surface", 1, 2, 3)
+    served = []
+
+    def borrow_once(version):
+        try:
+            with shop.manager.borrow("surface", version) as handle:
+                assert handle.servable.is_loaded
+                served.append(handle.id)
+                assert handle.servable.is_loaded
+        except NotServing:
+            pass  # it was told to leave between the load and the look
+
+    def borrow(worker):
+        for number in range(150):
+            borrow_once(1 + (worker + number) % 3)
+        return "done"
+
+    def sweep():
+        for number in range(150):
+            shop.manager.retain("surface", {1 + number % 3})
+        return "done"
+
+    working = [in_background(lambda worker=worker: borrow(worker)) for worker in range(4)] + [in_background(sweep)]
+    for thread, _ in working:
+        thread.join(LIMIT_S * 3)
+    assert [outcome for _, outcome in working] == [["done"]] * 5
+    assert {each.version for each in served} == {1, 2, 3}
 
 
 def test_a_catalogue_knows_the_earliest_and_the_latest_of_what_is_offered():
