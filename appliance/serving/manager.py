@@ -34,7 +34,7 @@ def _utc_now() -> datetime:
 class Manager(Generic[ServableT]):
     """Owns every loaded version, and follows the wishes that sources aspire.
 
-    Threads: aspire(), borrow(), states() and stop() belong to any thread; step() to one at a time. Its own threads
+    Threads: any may call anything; steps exclude each other, and one thread at least has to take them. Its own threads
     are those of the executors, which load and unload.
 
     A wish is whole and is kept: each step compares it with what is managed. From this follows:
