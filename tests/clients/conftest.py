@@ -11,6 +11,6 @@ def model_folder():
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory):
-    server = ModelServer(tmp_path_factory.mktemp("served"))
+    server = ModelServer(tmp_path_factory.mktemp("served"), "--enable_open_inference")
     yield server
     server.end()
