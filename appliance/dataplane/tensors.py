@@ -4,6 +4,7 @@ A shape costs its sender a few bytes and us its whole size, so what the bytes do
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -42,6 +43,7 @@ _FIELDS: Final[dict[str, tuple[str, int, str]]] = {
 }
 """Where TensorProto keeps the values of a numpy dtype: field, its number, and what numpy makes of it."""
 _CONTENT: Final = 4
+_KEPT: Final = 256
 _NAMES: Final = {
     "float32": "float",
     "float64": "double",
@@ -58,7 +60,13 @@ def tensorflow_name(dtype: str) -> str:
 
 def dtype_name(array: Array) -> str:
     """An array's dtype as a TensorSpec names it: `object` for bytes of any length."""
-    return STRING_DTYPE if array.dtype.kind in "OSU" else array.dtype.name
+    return _dtype_name(array.dtype)
+
+
+@lru_cache(maxsize=_KEPT)
+def _dtype_name(dtype: "np.dtype[Any]") -> str:
+    """What numpy would make anew each time, in Python."""
+    return STRING_DTYPE if dtype.kind in "OSU" else dtype.name
 
 
 def array_of(proto: Any) -> Array:
@@ -94,8 +102,7 @@ def encoded(array: Array, *, as_content: bool = False) -> bytes:
     dtype = dtype_name(array)
     if dtype not in _FIELDS:
         raise RequestError(Code.UNIMPLEMENTED, f"An output of numpy's type {dtype} has no place in a TensorProto.")
-    dims = b"".join([bytes_field(2, varint_field(1, size) if size else b"") for size in array.shape])
-    head = varint_field(1, tensorflow_number(dtype)) + bytes_field(2, dims)
+    head = _head(dtype, array.shape)
     if array.size == 0:
         return head
     if dtype == STRING_DTYPE:
@@ -103,6 +110,13 @@ def encoded(array: Array, *, as_content: bool = False) -> bytes:
     if as_content:
         return head + bytes_field(_CONTENT, array.tobytes())
     return head + bytes_field(_FIELDS[dtype][1], _packed(array, dtype))
+
+
+@lru_cache(maxsize=_KEPT)
+def _head(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """Type and shape, serialized."""
+    dims = b"".join([bytes_field(2, varint_field(1, size) if size else b"") for size in shape])
+    return varint_field(1, tensorflow_number(dtype)) + bytes_field(2, dims)
 
 
 def _dtype(number: int) -> str:

@@ -41,6 +41,8 @@ def unary(request_name: str, answer: Answer) -> grpc.RpcMethodHandler:
         except ApplianceError as error:
             refused = request_error(error)
             _refuse(context, refused.code, str(refused))
+        except MemoryError:
+            _refuse(context, Code.RESOURCE_EXHAUSTED, "There is not enough memory for this call; send less at once.")
 
     return grpc.unary_unary_rpc_method_handler(handle)
 

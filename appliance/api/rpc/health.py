@@ -11,6 +11,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from appliance.dataplane import DataPlane
+from appliance.errors import ApplianceError
 from appliance.serving import ManagerState
 
 SERVICE: Final = "grpc.health.v1.Health"
@@ -20,8 +21,12 @@ _PERIOD_S: Final = 0.5
 
 
 def serves(plane: DataPlane) -> bool:
-    """Whether there is anything to serve."""
-    return any(state.manager_state is ManagerState.AVAILABLE for state in plane.backend.states())
+    """Whether there is anything to serve; nothing, where whoever has the models cannot be asked."""
+    try:
+        states = plane.backend.states()
+    except ApplianceError:
+        return False
+    return any(state.manager_state is ManagerState.AVAILABLE for state in states)
 
 
 class Health:
