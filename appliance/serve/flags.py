@@ -68,7 +68,7 @@ _OURS: Final = (
     Flag("gpu", _OFF, "run models on the GPU"),
     Flag("gpu_memory_mb", 0, "GPU memory for all models; 0: it is not counted"),
     Flag("gpu_memory_budget_mb", 0, "what one version is counted with against --gpu_memory_mb"),
-    Flag("enable_open_inference", _ON, "answer the Open Inference Protocol (/v2) on the REST port, too"),
+    Flag("enable_open_inference", _OFF, "answer the Open Inference Protocol (/v2) on the REST port, too"),
     Flag("max_queued_requests", 64, "requests of each port that may wait for a thread; more are refused"),
     Flag("max_request_mb", 256, "largest request, megabytes"),
     Flag("reload_timeout_s", 60.0, "a reload waits so long for the models it adds, then it fails and changes nothing"),

@@ -7,10 +7,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import FrameType
-from typing import Final
+from typing import Final, Literal
 
 from appliance import systemd
 from appliance.batching import Batcher
@@ -41,6 +44,7 @@ logger = logging.getLogger(__name__)
 _INITIAL_LOAD_THREADS: Final = 4 * (os.cpu_count() or 1)
 """While nothing serves yet, loads need not be polite."""
 _UNLOAD_S: Final = 5.0
+_LOOK_UP_S: Final = 1.0
 
 
 class ModelServer:
@@ -53,8 +57,8 @@ class ModelServer:
         values = self._values = Values(given)
         self._metrics = Metrics()
         self._stop = threading.Event()
-        self._wake = threading.Event()
-        self._is_reload_asked = False
+        self._asked: SimpleQueue[Literal["reload", "end"]] = SimpleQueue()  # a signal's handler may put, always
+        self._exit_code = 0
         self._runtime = settings.runtime_config(values)
         self._replay = replayer(self._metrics, values.whole("num_request_iterations_for_warmup") or 1)
         has_own = values.yes("enable_batching") and values.yes("enable_per_model_batching_parameters")
@@ -84,12 +88,10 @@ class ModelServer:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._signalled)
         threads = [
-            threading.Thread(target=self._core.manage, args=(self._stop,), name="manager", daemon=True),
-            threading.Thread(target=self._core.watch, args=(self._stop,), name="source", daemon=True),
+            self._started("manager", partial(self._core.manage, self._stop)),
+            self._started("source", partial(self._core.watch, self._stop)),
         ]
         try:
-            for thread in threads:
-                thread.start()
             if self._load():
                 threads += self._watch_config()
                 self._ports.open()
@@ -97,8 +99,8 @@ class ModelServer:
         finally:
             left = self._shut_down(threads)
         if left:
-            _end_now()
-        return 0
+            _end_now(self._exit_code)
+        return self._exit_code
 
     def _load(self) -> bool:
         """Wait for the models; False where we were told to stop meanwhile."""
@@ -117,21 +119,34 @@ class ModelServer:
         interval_s = self._values.whole("model_config_file_poll_wait_seconds")
         if self._config_file is None or interval_s <= 0:
             return []
-        watching = threading.Thread(
-            target=self._config_file.watch, args=(self._stop, interval_s), name="config-file", daemon=True
-        )
-        watching.start()
-        return [watching]
+        return [self._started("config-file", partial(self._config_file.watch, self._stop, interval_s))]
+
+    def _started(self, name: str, body: Callable[[], None]) -> threading.Thread:
+        """A thread of ours. One that dies of a bug takes the process with it: whoever watches it starts it again."""
+
+        def live() -> None:
+            try:
+                body()
+            except Exception:  # the boundary: the last one there is
+                logger.exception("the thread %s died of a bug: the server stops", name)
+                self._exit_code = 1
+                self._end()
+
+        thread = threading.Thread(target=live, name=name, daemon=True)
+        thread.start()
+        return thread
 
     def _serve(self) -> None:
         """Until told to stop; SIGHUP reads the configuration again."""
         systemd.ready(f"serving {', '.join(self._core.models()) or 'no model yet'}")
-        while not self._stop.is_set():
-            self._wake.wait()
-            self._wake.clear()
-            if self._is_reload_asked and not self._stop.is_set():
-                self._is_reload_asked = False
-                self._reload()
+        while self._next() != "end":
+            self._reload()
+
+    def _next(self) -> Literal["reload", "end"]:
+        """What is asked of us. It looks up now and then: a signal that comes just before a wait does not end it."""
+        while True:
+            with suppress(Empty):
+                return self._asked.get(timeout=_LOOK_UP_S)
 
     def _reload(self) -> None:
         if self._config_file is None:
@@ -150,8 +165,7 @@ class ModelServer:
         self._ports.close(end_s - time.monotonic())
         self._stop.set()
         for thread in threads:
-            if thread.ident is not None:
-                thread.join(_UNLOAD_S)
+            thread.join(_UNLOAD_S)
         left = bool(self._manager.stop(max(_UNLOAD_S, end_s - time.monotonic())))
         if self._batcher is not None:
             self._batcher.stop(1.0)
@@ -173,16 +187,20 @@ class ModelServer:
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
-            self._is_reload_asked = True
+            self._asked.put("reload")
         else:
-            self._stop.set()
-            self._core.close()
-        self._wake.set()
+            self._end()
+
+    def _end(self) -> None:
+        """Also from a signal's handler: nobody waits for these events on the main thread."""
+        self._stop.set()
+        self._core.close()
+        self._asked.put("end")
 
 
-def _end_now() -> None:
+def _end_now(code: int) -> None:
     """A request that never ends, or a loader, must not keep the process: its time is over."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)

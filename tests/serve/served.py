@@ -1,6 +1,7 @@
 """`appliance serve` as a child process, and a client that speaks our own messages over grpcio."""
 
 import json
+import os
 import re
 import shutil
 import signal
@@ -48,13 +49,18 @@ class Server:
         self.log_file = folder / f"serve-{number}.log"
         self.process = None
 
-    def start(self, *flags, environment=None):
+    def start(self, *flags, environment=os.environ):
         command = [sys.executable, "-m", "appliance.cli", "serve", "--bind_address=127.0.0.1"]
         names = {flag.partition("=")[0] for flag in flags}
         command += [f"--{name}=-1" for name in ("port", "rest_api_port") if f"--{name}" not in names]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
-                [*command, *flags], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, cwd=REPOSITORY
+                [*command, *flags],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=REPOSITORY,
+                env={**environment, "PYTHONFAULTHANDLER": "1"},
             )
         return self
 
@@ -79,7 +85,12 @@ class Server:
         return self.log_file.read_text(errors="replace")
 
     def exit_code(self, timeout_s=40):
-        return self.process.wait(timeout_s)
+        try:
+            return self.process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            self.tell(signal.SIGABRT)  # says where each thread is
+            self.process.wait(10)
+            raise AssertionError(f"it did not end within {timeout_s} s:\n{self.log()}") from None
 
     def tell(self, number):
         self.process.send_signal(number)

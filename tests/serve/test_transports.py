@@ -98,7 +98,7 @@ def test_rest_and_its_metrics(server, bases, tmp_path):
         f"--model_base_path={bases / 'two'}",
         "--model_name=two",
         f"--monitoring_config_file={config}",
-        "--rest_api_enable_cors_support",
+        "--enable_open_inference",
     ).up()
     assert box.get("/v1/models/two:predict", {"instances": [1.0, 2.0]}) == (
         200,
