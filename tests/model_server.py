@@ -55,9 +55,10 @@ def config_text(folder: Path, others: tuple[str, ...] = OTHERS) -> str:
 class ModelServer:
     """`appliance serve` on free ports of loopback. It is ended by end()."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, *flags: str, config: str | None = None) -> None:
+        """`config`: another ModelServerConfig than config_text()'s."""
         self.config_file = folder / "models.config"
-        self.config_file.write_text(config_text(models()))
+        self.config_file.write_text(config_text(models()) if config is None else config)
         self.log_file = folder / "serve.log"
         command = [sys.executable, "-m", "appliance.cli", "serve", f"--model_config_file={self.config_file}"]
         ports = ("--port=-1", "--rest_api_port=-1", "--bind_address=127.0.0.1")

@@ -53,8 +53,9 @@ _PREDICT: Final = """examples:
   appliance models predict /srv/models/surface/7 --via process --image part.png
 
 VALUE is numbers or words with commas between (poured into the shape that the model takes), JSON, or @FILE: .npy,
-.json, and any file for an input of strings. A picture goes as it is to a model that takes strings; for every other
-model it is decoded, and its size has to fit, or --resize squeezes it.
+.json, and any file for an input of strings. A picture goes as it is to a model that takes strings, and by --via rest
+to the box, which prepares it as the model's inspection.json says; otherwise it is decoded here, and its size has to
+fit, or --resize squeezes it. --via process runs what was exported, on the processor, and takes as long as it takes.
 """
 _RELOAD: Final = """example:
   appliance models reload /etc/appliance/models.config
@@ -97,7 +98,13 @@ def _add(kinds: Any, name: str, what: str, examples: str, tell: Any, timeout_s: 
     server = command.add_argument_group("the server")
     server.add_argument("--server", metavar="HOST:PORT", help="its gRPC port, or unix:PATH (127.0.0.1:8500)")
     server.add_argument("--rest", metavar="URL", help="its REST port (http://127.0.0.1:8501)")
-    server.add_argument("--timeout", type=_seconds, default=timeout_s, help=f"seconds to wait ({timeout_s:g})")
+    server.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        default=timeout_s,
+        help=f"wait so long for each answer ({timeout_s:g})",
+    )
     server.add_argument("--ca", type=Path, metavar="PEM", help="speak TLS by gRPC, and believe these authorities")
     server.add_argument("--cert", type=Path, metavar="PEM", help="our certificate, where the server asks for one")
     server.add_argument("--key", type=Path, metavar="PEM", help="its private key")

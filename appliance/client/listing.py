@@ -57,7 +57,10 @@ def unknown_model(name: str, where: Endpoints, timeout_s: float, said: str) -> C
         return error
     has = ", ".join(f"{version.version} ({version.state})" for version in model.versions)
     labels = f"; labels: {_labels(model)}" if model.labels else ""
-    return ClientError(f"{where.grpc or where.rest} says: {said.rstrip('.')}. {name} has the versions {has}{labels}.")
+    return ClientError(
+        f"{where.grpc or where.rest} says: {said.rstrip('.')}. {name} has the versions {has}{labels}; "
+        f"`appliance models status {name}` says more."
+    )
 
 
 def _by_grpc(name: str, where: Endpoints, timeout_s: float) -> Any:
@@ -122,4 +125,5 @@ def _error(version: KnownVersion) -> str:
     """After how many attempts, where there were more than one."""
     if not version.error:
         return "-"
-    return f"{version.error} (attempt {version.attempts})" if version.attempts > 1 else version.error
+    said = " ".join(version.error.split())
+    return f"{said} (attempt {version.attempts})" if version.attempts > 1 else said

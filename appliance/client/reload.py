@@ -91,7 +91,10 @@ def _answer(file: Path, config: Any, where: Endpoints) -> Answer:
 def _text(file: Path) -> str:
     try:
         with file.open("rb") as opened:
-            return opened.read(_MAX_BYTES).decode()
+            content = opened.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ClientError(f"{file} is longer than {_MAX_BYTES} bytes; that is no server's configuration.")
+        return content.decode()
     except OSError as error:
         raise ClientError(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+from model_server import OTHER, ModelServer
 from running import free_port, until
 
 SERVER_COMMANDS = [
@@ -57,6 +58,25 @@ def test_status_shows_each_version_its_state_age_and_label(asked):
     assert second.split()[:3] == ["half_plus", "1", "AVAILABLE"]
     assert "stable" in second
     assert " s " in first or " min " in first
+
+
+def test_status_says_why_a_version_failed_and_whoever_asks_it_is_sent_there(said, tmp_path):
+    (tmp_path / "broken" / "3").mkdir(parents=True)
+    (tmp_path / "broken" / "3" / "saved_model.pb").write_bytes(b"no model")
+    text = f"model_config_list {{ {OTHER.format(name='broken', folder=tmp_path)} }}"
+    server = ModelServer(tmp_path, "--start_with_failed_models", config=text)
+    try:
+        for where in (("--server", server.server, "--rest", server.rest), ("--server", server.server)):
+            code, out, _ = said("status", "broken", *where)
+            assert code == 0
+            assert out.splitlines()[1].split()[:3] == ["broken", "3", "END"]
+            assert f"{tmp_path}/broken/3/saved_model.pb" in out
+        code, _, err = said("show", "broken", *where)
+        assert code == 1
+        assert "3 (END)" in err
+        assert "appliance models status broken" in err
+    finally:
+        server.end()
 
 
 def test_status_needs_grpc_only_and_then_knows_no_age(said, served):
