@@ -4,6 +4,7 @@ ServingError
 └── LoadError              this attempt to load failed; the next may succeed
     └── LoadRefused        this content never loads: an unknown operation, variables that nobody finds
         ├── NotASavedModel the directory is not what it should be
+        ├── NotServable    what TensorFlow refuses to load, or to run the first time
         └── WarmUpFailed   a recorded request that it came with did not succeed
 ApplianceError
 ├── InvalidInput           the caller's array does not fit the signature; the model is well
@@ -13,11 +14,23 @@ ApplianceError
 from appliance.errors import ApplianceError
 from appliance.serving import LoadError, LoadRefused
 
-__all__ = ["InvalidInput", "LoadError", "LoadRefused", "NotASavedModel", "PredictError", "WarmUpFailed"]
+__all__ = ["InvalidInput", "LoadError", "LoadRefused", "NotASavedModel", "NotServable", "PredictError", "WarmUpFailed"]
 
 
 class NotASavedModel(LoadRefused):
     """The directory holds no SavedModel, or a damaged one. Nothing was loaded; another try gives the same."""
+
+    code = 5
+    """NOT_FOUND, as TensorFlow says it."""
+
+
+class NotServable(LoadRefused):
+    """TensorFlow refuses the version, at loading or at its first run. The sentence says what to do about it."""
+
+    def __init__(self, message: str, code: int) -> None:
+        """`code`: TensorFlow's own, a canonical code."""
+        super().__init__(message)
+        self.code = code
 
 
 class WarmUpFailed(LoadRefused):

@@ -70,6 +70,13 @@ def refusal(folder, config, kind=LoadRefused):
     return str(raised.value)
 
 
+@pytest.mark.parametrize(("name", "code"), [("failing", 3), ("holds_keras", 9)])
+def test_what_tensorflow_refuses_keeps_its_code(models, config, name, code):
+    with pytest.raises(LoadRefused) as raised:
+        SavedModelLoader(models / name, config).load(ID)
+    assert raised.value.code == code
+
+
 def test_no_such_folder(tmp_path, config):
     assert "missing is no directory" in refusal(tmp_path / "missing", config, NotASavedModel)
 

@@ -77,3 +77,12 @@ def test_any_metadata_is_read_or_refused(content, end):
         texts_of_map(content + end)
     except WireError:
         return
+
+
+def test_recorded_requests_leave_no_copy_cold(models, tmp_path):
+    shutil.copy(models / "classifier.tflite", tmp_path / "model.tflite")
+    config = RuntimeConfig(cache=tmp_path / "cache", prefer_tflite_model=True, copies=3)
+    loader = SavedModelLoader(tmp_path, config, lambda *_: 1)
+    model = loader.load(ServableId("surface", 7))
+    assert [set(copy._calls) for copy in model._copies] == [{0, 1}] * 3
+    loader.unload()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import Description
-from appliance.runtimes.errors import LoadError, LoadRefused
+from appliance.runtimes.errors import LoadError, LoadRefused, NotServable
 from appliance.runtimes.model import Signature
 from appliance.runtimes.prepared import Prepared
-from appliance.runtimes.tensorflow.capi import RESOURCE_EXHAUSTED
+from appliance.runtimes.tensorflow.capi import INVALID_ARGUMENT, RESOURCE_EXHAUSTED
 from appliance.runtimes.tensorflow.model import TensorFlowModel
 from appliance.runtimes.tensorflow.overrides import Overrides, overrides_of
 from appliance.runtimes.tensorflow.session import StatusError, open_graph, open_saved_model
@@ -78,20 +78,21 @@ def explained(what: str, code: int, message: str) -> LoadError:
     """Say what is wrong and what to do."""
     first = message.partition("\n")[0]
     if unknown := _UNKNOWN_OP.search(message):
-        return LoadRefused(
+        return NotServable(
             f"{what} uses the operation {unknown[1]!r}, which the TensorFlow installed here does not have; "
-            "export the model without it, or install the version it was made with"
+            "export the model without it, or install the version it was made with",
+            code,
         )
     if missing := _NO_VARIABLE.search(message):
         name = missing[1] or missing[2]
-        return LoadRefused(f"{what} cannot be served: no session finds its variable {name!r}; {EXPORT_AGAIN}")
+        return NotServable(f"{what} cannot be served: no session finds its variable {name!r}; {EXPORT_AGAIN}", code)
     if code == RESOURCE_EXHAUSTED:
         return LoadError(f"{what} does not fit into memory ({first}); serve fewer versions at once")
-    return LoadRefused(f"{what} cannot be served: {first}; copy or export the model again")
+    return NotServable(f"{what} cannot be served: {first}; copy or export the model again", code)
 
 
 def does_not_run(folder: Path, error: Exception) -> LoadError:
     """For a model that was loaded and whose first run failed."""
     if _NO_VARIABLE.search(str(error)) and not (folder / "variables").is_dir():
         return LoadRefused(f"{folder} cannot be served: it has no folder `variables`; copy the model again")
-    return explained(str(folder), 0, str(error))
+    return explained(str(folder), getattr(error, "code", INVALID_ARGUMENT), str(error))
