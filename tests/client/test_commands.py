@@ -9,6 +9,8 @@ import pytest
 from model_server import OTHER, ModelServer
 from running import free_port, until
 
+from appliance.protos import message
+
 SERVER_COMMANDS = [
     ("status", "half_plus"),
     ("show", "half_plus"),
@@ -173,10 +175,22 @@ def test_a_picture_of_another_size_is_refused_or_squeezed(said, served, model_fo
     assert np.argmax(json.loads(out)["outputs"]["scores"]["values"]) == 2
 
 
-def test_strings_are_shown_as_text(asked, tmp_path):
+@pytest.mark.parametrize("way", ["grpc", "rest"])
+def test_strings_go_in_from_a_file_and_come_out_as_text(asked, tmp_path, way):
+    example = message("tensorflow.Example")()
+    example.features.feature["length"].float_list.value.append(7.0)
+    file = tmp_path / "example.pb"
+    file.write_bytes(example.SerializeToString())
+    code, out, _ = asked("predict", "lengths", "--input", f"inputs=@{file}", "--via", way)
+    assert code == 0
+    assert "classes  string  [1, 2]\n[['long' 'short']]" in out
+
+
+def test_what_the_model_says_of_its_input_is_one_line(asked):
     code, _, err = asked("predict", "lengths", "--input", "inputs=abc")
     assert code == 1
     assert "Could not parse example input" in err
+    assert "takes inputs string [any]" in err
     assert len(err.splitlines()) == 1
 
 
