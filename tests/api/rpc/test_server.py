@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+import threading
 
 import grpc
 import pytest
-from api.rpc.rpc_box import predict_request
+from api.rpc.rpc_box import INFERENCE, predict_request
 from dataplane.numpy_model import Gate
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
@@ -114,13 +115,21 @@ def test_stop_answers_what_is_under_way_and_takes_nothing_new(boxes):
     client = box.client()
     running = start(client)
     assert gate.entered.acquire(timeout=10)
+    stopping = threading.Thread(target=box.server.stop, args=(10,))
+    stopping.start()
+    until(lambda: not is_answered(box), "new calls to be refused", 10)
     gate.release.set()
-
-    box.server.stop(10)
+    stopping.join(20)
 
     assert list(running.result().outputs["y"].float_val) == [1.0]
-    with pytest.raises(grpc.RpcError):
-        client.predict(predict_request(1.0), timeout=1)
+
+
+def is_answered(box):
+    try:
+        box.client().call(f"{INFERENCE}/ServerLive", b"", "inference.ServerLiveResponse", timeout=1)
+    except grpc.RpcError:
+        return False
+    return True
 
 
 def test_a_port_that_is_taken_is_told(box):

@@ -34,7 +34,7 @@ def test_a_prediction_comes_as_clients_read_it(client):
 
 
 def test_version_zero_is_a_version(boxes):
-    client = boxes({"half": {0: NumpyModel(half_plus_two())}}).client()
+    client = boxes({"half": {0: NumpyModel(half_plus_two()), 1: NumpyModel(half_plus_two())}}).client()
     request = predict_request(2.0)
     request.model_spec.version.value = 0
 
