@@ -1,8 +1,10 @@
 """TensorFlow Serving's calls over REST: a request understood, answered from the data plane, counted."""
 
+import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from contextlib import ExitStack, nullcontext
+from typing import Any, Final
 
 from appliance.api.rest import writing
 from appliance.api.rest.examples import examples_of
@@ -19,6 +21,8 @@ from appliance.dataplane.metrics import LATENCY_US, REQUEST_COUNT, REQUEST_LATEN
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Signature
 from appliance.serving import ServableId
 
+_LARGE_BYTES: Final = 8 << 20
+
 
 class Calls:
     """Threads: any; a call blocks for as long as the model takes."""
@@ -26,6 +30,8 @@ class Calls:
     def __init__(self, plane: DataPlane, settings: RestSettings) -> None:
         self._plane = plane
         self._settings = settings
+        self._one_at_a_time = threading.Lock()
+        """Held while a large body is read: that may take ten times its memory for a moment."""
 
     def answer(self, request: Request) -> Answer:
         """Whatever was asked under /v1/, and whatever comes of it."""
@@ -73,11 +79,15 @@ class Calls:
         body = request.body()
         if is_picture(request.header("Content-Type"), body):
             return self._look(wanted, body, deadline_s)
-        document = _document(body)
-        key = _signature_name(document)
-        with self._plane.borrow(wanted.spec) as borrowed:
-            filled = arrays_of(document, _signature(borrowed, key).inputs)
-            answer = self._plane.predict(borrowed, key, filled.inputs, deadline_s=deadline_s)
+        with ExitStack() as held:
+            held.enter_context(self._one_at_a_time if len(body) > _LARGE_BYTES else nullcontext())
+            document = _document(body)
+            key = _signature_name(document)
+            with self._plane.borrow(wanted.spec) as borrowed:
+                filled = arrays_of(document, _signature(borrowed, key).inputs)
+                del body, document  # the model may take its time
+                held.close()
+                answer = self._plane.predict(borrowed, key, filled.inputs, deadline_s=deadline_s)
         write = writing.predictions if filled.by_rows else writing.outputs_by_column
         return write(answer.outputs), answer.id
 

@@ -22,9 +22,9 @@ class RestSettings:
     """Where the metrics are; None: nowhere (monitoring_config_file)."""
     open_inference: bool = False
     """Whether /v2 answers. TensorFlow Serving has nothing there, and says 404."""
-    body_max_bytes: int = 100 * MIB
+    body_max_bytes: int = 64 * MIB
     """Largest request body, as it arrives and inflated."""
-    bodies_max_bytes: int = 400 * MIB
+    bodies_max_bytes: int = 256 * MIB
     """All request bodies together that are being received, wait, or are worked on."""
     queued_max: int = 64
     """Requests that wait for a thread; what comes then is told 429."""
