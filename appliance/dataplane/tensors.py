@@ -69,6 +69,11 @@ def _dtype_name(dtype: "np.dtype[Any]") -> str:
     return STRING_DTYPE if dtype.kind in "OSU" else dtype.name
 
 
+def from_bytes(content: bytes, dtype: str) -> Array:
+    """A flat array over raw bytes, shared and read-only; a truth value is true unless its byte is 0."""
+    return np.frombuffer(content, "uint8") != 0 if dtype == "bool" else np.frombuffer(content, dtype)
+
+
 def array_of(proto: Any) -> Array:
     """The array that a TensorProto describes; it may share the message's memory, and then is read-only.
 
@@ -88,7 +93,7 @@ def array_of(proto: Any) -> Array:
     if content:
         if len(content) != count * wanted.itemsize:
             raise _invalid(f"{len(content)} bytes of content for {count * wanted.itemsize} of shape {list(shape)}")
-        return np.frombuffer(content, wanted).reshape(shape)
+        return from_bytes(content, dtype).reshape(shape)
     return _filled(_values(proto, dtype), wanted, count).reshape(shape)
 
 

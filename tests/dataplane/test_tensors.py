@@ -89,6 +89,13 @@ def test_no_shape_is_a_scalar():
     assert array_of(proto(1, float_val=[2.5])).shape == ()
 
 
+def test_a_truth_value_of_any_byte_but_0_is_true_and_can_be_sent_on():
+    found = array_of(proto(10, [3], tensor_content=b"\x00\x01\xf4"))
+
+    assert found.tolist() == [False, True, True]
+    assert list(tensor_proto_of(found).bool_val) == [False, True, True]
+
+
 def test_small_integers_wrap_as_they_do_in_tensorflow():
     assert array_of(proto(4, [2], int_val=[255, 256])).tolist() == [255, 0]
     assert array_of(proto(6, [1], int_val=[255])).tolist() == [-1]

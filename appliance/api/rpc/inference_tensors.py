@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from appliance.dataplane import Code, RequestError, varints
-from appliance.dataplane.tensors import dtype_name
+from appliance.dataplane.tensors import dtype_name, from_bytes
 from appliance.runtimes.model import STRING_DTYPE, Array
 from appliance.runtimes.wire import bytes_field
 
@@ -108,7 +108,7 @@ def _of_raw(tensor: Any, content: bytes) -> Array:
         raise _invalid(
             f"input {tensor.name!r} has {len(content)} bytes; {tensor.datatype} of {list(shape)} has {wanted}"
         )
-    return _shaped(tensor.name, np.frombuffer(content, dtype), shape)
+    return _shaped(tensor.name, from_bytes(content, dtype), shape)
 
 
 def _of_contents(tensor: Any) -> Array:
