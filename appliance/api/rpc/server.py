@@ -15,6 +15,7 @@ from appliance.protos import pool
 
 logger = logging.getLogger(__name__)
 
+_UNIX: Final = "unix:"
 _UNLIMITED: Final = -1
 _AFTER_GRACE_S: Final = 2.0
 _OPTIONS: Final[dict[str, int | str]] = {
@@ -57,7 +58,7 @@ class GrpcServer:
         self.port: int = 0 if settings.port is None else self._listen(f"{host}:{settings.port}", credentials)
         """The port that was taken; useful where any free one was asked for. 0: none."""
         if settings.socket_path:
-            self._listen(f"unix:{settings.socket_path}", credentials)
+            self._listen(f"{_UNIX}{settings.socket_path}", credentials)
 
     def start(self) -> None:
         """Answer calls from now on; returns at once."""
@@ -94,11 +95,23 @@ class GrpcServer:
                 port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             self.stop(0)
-            raise ApiError(
-                f"gRPC cannot be answered on {address}: another program has it, this box has no such address, or its "
-                "certificate and key are no pair of PEM texts; correct the port, the socket path or the TLS settings."
-            ) from error
+            raise ApiError(_cannot_listen(address, encrypted=credentials is not None)) from error
         return int(port)
+
+
+def _cannot_listen(address: str, *, encrypted: bool) -> str:
+    """Which of the reasons it is, grpc does not tell."""
+    if address.startswith(_UNIX):
+        return (
+            f"gRPC cannot be answered on the UNIX socket {address.removeprefix(_UNIX)}: its folder is not there, a file "
+            "of that name is, or the path is longer than 107 bytes; correct grpc_socket_path."
+        )
+    port = address.rpartition(":")[2]
+    keys = ", or key and certificate are no pair of PEM texts (see the TLS settings)" if encrypted else ""
+    return (
+        f"gRPC cannot be answered on {address}: another program has the port (ss -ltnp 'sport = :{port}' names it), or "
+        f"this box has no such address{keys}; set another."
+    )
 
 
 def _credentials(tls: Tls) -> grpc.ServerCredentials:

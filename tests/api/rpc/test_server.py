@@ -137,6 +137,13 @@ def test_a_port_that_is_taken_is_told(box):
         GrpcServer(box.serving.plane, GrpcSettings(host="127.0.0.1", port=box.server.port))
 
 
+def test_a_unix_socket_that_cannot_be_is_told(box, tmp_path):
+    with pytest.raises(ApiError, match="UNIX socket .*/missing/models.sock"):
+        GrpcServer(
+            box.serving.plane, GrpcSettings(host="127.0.0.1", port=0, socket_path=f"{tmp_path}/missing/models.sock")
+        )
+
+
 def test_a_unix_socket_answers_beside_the_port(boxes, tmp_path):
     path = tmp_path / "models.sock"
     box = boxes(socket_path=str(path))
