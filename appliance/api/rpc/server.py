@@ -103,7 +103,7 @@ def _cannot_listen(address: str, *, encrypted: bool) -> str:
     """Which of the reasons it is, grpc does not tell."""
     if address.startswith(_UNIX):
         return (
-            f"gRPC cannot be answered on the UNIX socket {address.removeprefix(_UNIX)}: its folder is not there, a file "
+            f"gRPC cannot be answered on the UNIX socket {address.removeprefix(_UNIX)}: its folder is missing, a file "
             "of that name is, or the path is longer than 107 bytes; correct grpc_socket_path."
         )
     port = address.rpartition(":")[2]

@@ -138,7 +138,7 @@ def test_a_port_that_is_taken_is_told(box):
 
 
 def test_a_unix_socket_that_cannot_be_is_told(box, tmp_path):
-    with pytest.raises(ApiError, match="UNIX socket .*/missing/models.sock"):
+    with pytest.raises(ApiError, match=r"UNIX socket .*/missing/models.sock"):
         GrpcServer(
             box.serving.plane, GrpcSettings(host="127.0.0.1", port=0, socket_path=f"{tmp_path}/missing/models.sock")
         )
