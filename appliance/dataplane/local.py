@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from appliance.batching import Batcher
+from appliance.batching import Batcher, BatchingParameters
 from appliance.dataplane.backend import Outline
 from appliance.dataplane.errors import Code, RequestError, request_error
 from appliance.errors import ApplianceError
@@ -12,16 +12,28 @@ from appliance.runtimes.model import Array, Model
 from appliance.serving import AnyManager, ServableId, ServableState, ServingError
 
 Labels = Callable[[str], Mapping[str, int]]
+OwnBatching = Callable[[ServableId], BatchingParameters | None]
+"""The batching parameters that a version brings with it; None: it is not batched."""
 
 
 class LocalBackend:
     """Threads: any. Borrowing costs microseconds; run() runs the model on the caller's own thread, or in a batch."""
 
-    def __init__(self, manager: AnyManager[Model], labels: Labels, batcher: Batcher | None = None) -> None:
-        """`labels`: the version labels of a model, asked for each request. `batcher` belongs to the caller."""
+    def __init__(
+        self,
+        manager: AnyManager[Model],
+        labels: Labels,
+        batcher: Batcher | None = None,
+        own_batching: OwnBatching | None = None,
+    ) -> None:
+        """`labels`: the version labels of a model, asked for each request. `batcher` belongs to the caller.
+
+        `own_batching` None: every version is batched as the batcher's parameters say.
+        """
         self._manager = manager
         self._labels = labels
         self._batcher = batcher
+        self._own_batching = own_batching
 
     @contextmanager
     def borrow(self, name: str, version: int | None) -> Iterator["LocalBorrowed"]:
@@ -31,8 +43,12 @@ class LocalBackend:
             handle.__enter__()
         except ServingError as error:  # of a caching manager also that the version did not load
             raise request_error(error) from error
+        batcher, own = self._batcher, None
+        if self._own_batching is not None:
+            own = self._own_batching(handle.id)
+            batcher = None if own is None else batcher
         try:
-            yield LocalBorrowed(handle.id, handle.servable, self._batcher)
+            yield LocalBorrowed(handle.id, handle.servable, batcher, own)
         finally:
             handle.__exit__(None, None, None)
 
@@ -48,13 +64,20 @@ class LocalBackend:
 class LocalBorrowed:
     """A model of this process, while it is borrowed."""
 
-    __slots__ = ("_batcher", "_model", "id", "outline")
+    __slots__ = ("_batcher", "_model", "_parameters", "id", "outline")
 
-    def __init__(self, id: ServableId, model: Model, batcher: Batcher | None = None) -> None:  # noqa: A002 - the word of the trade
+    def __init__(
+        self,
+        id: ServableId,  # noqa: A002 - the word of the trade
+        model: Model,
+        batcher: Batcher | None = None,
+        parameters: BatchingParameters | None = None,
+    ) -> None:
         self.id = id
         self.outline = outline_of(model)
         self._model = model
         self._batcher = batcher
+        self._parameters = parameters
 
     def run(
         self,
@@ -67,7 +90,7 @@ class LocalBorrowed:
         """See `Borrowed`."""
         check_deadline(deadline_s)
         try:
-            if self._batcher is not None and self._is_whole(signature, outputs):
+            if self._batcher is not None and inputs and self._is_whole(signature, outputs):
                 return self._run_in_batch(self._batcher, signature, inputs, outputs, deadline_s)
             return self._model.run(signature, inputs, outputs)
         except ApplianceError as error:
@@ -94,7 +117,13 @@ class LocalBorrowed:
         """All outputs of a signature: as in TensorFlow Serving, a request for some of them runs by itself."""
         model = self._model
         key = (self.id, signature)
-        answer = batcher.run(key, lambda batch: model.run(signature, batch), inputs, deadline_s=deadline_s)
+        answer = batcher.run(
+            key,
+            lambda batch: model.run(signature, batch),
+            inputs,
+            deadline_s=deadline_s,
+            parameters=self._parameters,
+        )
         return answer if outputs is None else {alias: answer[alias] for alias in outputs}
 
     def _is_whole(self, signature: str, outputs: Sequence[str] | None) -> bool:

@@ -17,17 +17,17 @@ from typing import Final, Literal
 
 from appliance import systemd
 from appliance.batching import Batcher
-from appliance.dataplane import Backend, DataPlane, Metrics
+from appliance.dataplane import DataPlane, Metrics
 from appliance.dataplane.errors import RequestError
 from appliance.dataplane.local import LocalBackend
 from appliance.dataplane.warmup_records import replayer
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
 from appliance.serve import settings
-from appliance.serve.batched import BatchedBackend, observe_into
 from appliance.serve.flag import Value
 from appliance.serve.flags import without_effect
 from appliance.serve.loading import OwnBatching, ServedLoader
+from appliance.serve.observing import observe_into
 from appliance.serve.ports import Ports
 from appliance.serve.values import Values
 from appliance.server_core import ConfigFile, ServerCore
@@ -173,10 +173,8 @@ class ModelServer:
         return left or any(thread.is_alive() for thread in threads)
 
     def _plane(self) -> DataPlane:
-        backend: Backend = LocalBackend(self._manager, self._core.labels)
-        if self._batcher is not None:
-            own = None if self._own_batching is None else self._own_batching.of
-            backend = BatchedBackend(backend, self._batcher, own)
+        own = None if self._own_batching is None else self._own_batching.of
+        backend = LocalBackend(self._manager, self._core.labels, self._batcher, own)
         return DataPlane(
             backend, self._metrics, check_method_names=self._values.yes("enable_signature_method_name_check")
         )
