@@ -41,7 +41,8 @@ class RestApp:
     def __call__(self, environ: Mapping[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         request = Request(environ, self._settings.body_max_bytes)
         answer = self._answer(request)
-        return answer.send(start_response, _CORS if self._settings.cors else {})
+        sent = answer.send(start_response, _CORS if self._settings.cors else {})
+        return [] if request.verb == "HEAD" else sent
 
     def _answer(self, request: Request) -> Answer:
         try:
@@ -72,5 +73,9 @@ class RestApp:
     def _metrics(self, request: Request) -> Answer:
         wanted = self._settings.prometheus_path
         if request.path != wanted:
-            return Answer(400, f"Unexpected path: {request.path}. Should be {wanted}".encode("latin-1"), "text/plain")
+            return Answer(
+                400,
+                f"Unexpected path: {request.path}. Should be {wanted}".encode("utf-8", "surrogateescape"),
+                "text/plain",
+            )
         return Answer(200, self._plane.metrics.render().encode(), "text/plain")

@@ -53,7 +53,7 @@ class Numbers:
 def numbers_of(text: bytes) -> Numbers | None:
     """Read a JSON list; None where it is not JSON, not regular, empty, or holds anything but numbers."""
     try:
-        elements = simdjson.Parser().parse(text)
+        elements: Any = simdjson.Parser().parse(text)
         floats = np.frombuffer(elements.as_buffer(of_type="d"), np.float64)
     except (ValueError, TypeError, RuntimeError):
         return None

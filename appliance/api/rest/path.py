@@ -45,7 +45,13 @@ def asked(verb: str, path: str) -> Asked:
     digits, label = found["version"], found["label"]
     version = _number(digits) if digits else None
     name = _decoded(found["name"] or "")
-    return Asked((found["method"] or "status").lower(), ModelSpec(name, version, _decoded(label) if label else None))
+    spec = ModelSpec(name, version, _decoded(label) if label else None)
+    # the patterns ignore case, and what is compared then does not: :PREDICT is malformed, /METADATA the status
+    if verb == "GET":
+        return Asked("metadata" if found["method"] == "metadata" else "status", spec)
+    if not found["method"].islower():
+        raise RequestError(Code.INVALID_ARGUMENT, f"Malformed request: {verb} {path}")
+    return Asked(found["method"], spec)
 
 
 def _number(digits: str) -> int:
@@ -57,4 +63,4 @@ def _number(digits: str) -> int:
 
 def _decoded(text: str) -> str:
     """Percent escapes undone; bytes that are no UTF-8 stay what they are."""
-    return unquote_to_bytes(text.encode("latin-1")).decode("utf-8", "surrogateescape")
+    return unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")

@@ -65,7 +65,7 @@ class Request:
 
 
 def _target(environ: Mapping[str, Any]) -> str:
-    target: str = environ["REQUEST_URI"]
+    target: str = environ["REQUEST_URI"].encode("latin-1").decode("utf-8", "surrogateescape")
     if not target.startswith("/") and "://" in target:  # as sent to a proxy
         target = "/" + target.partition("://")[2].partition("/")[2]
     return target

@@ -31,7 +31,7 @@ class RestServer:
             settings.port,
             limits=limits,
             dispatcher=BoundedDispatcher(settings.threads, settings.queued_max),
-            channel_class=channel_class(Bodies(settings.bodies_max_bytes)),
+            channel_class=channel_class(Bodies(max(settings.bodies_max_bytes, settings.body_max_bytes))),
         )
         self.port: int = self._http.port
         """The port that was taken; useful where any free one was asked for."""

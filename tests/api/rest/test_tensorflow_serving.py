@@ -77,6 +77,34 @@ def test_status_metadata_and_no_list(api):
     assert api.ask("GET", "/v1/models").error == "Missing model name in request."
 
 
+@pytest.mark.parametrize(
+    ("verb", "path"),
+    [
+        ("POST", "/v1/models/affine:PREDICT"),
+        ("POST", "/v1/models/affine:predict?verbose=1"),
+        ("GET", "/v1/models/affine/"),
+        ("GET", "/v1/models/größe/x"),
+        ("DELETE", "/v1/models/affine"),
+    ],
+)
+def test_what_the_grammar_does_not_know_is_malformed(api, verb, path):
+    answer = api.ask(verb, path.encode().decode("latin-1"), b"{}" if verb == "POST" else None)
+    assert (answer.status, answer.error) == (400, f"Malformed request: {verb} {path}")
+
+
+def test_names_are_matched_whatever_their_case_and_decoded_after_that(api):
+    assert api.ask("GET", "/V1/Models/affine/METADATA").json.keys() == {"model_version_status"}
+    assert api.ask("POST", "/v1/models/aff%69ne:predict", {"inputs": [2]}).status == 200
+    assert api.ask("GET", "/v1/models/a%2Fb").error == "Could not find any versions of model a/b"
+    too_large = api.ask("GET", "/v1/models/affine/versions/9223372036854775808")
+    assert (too_large.status, too_large.body, too_large.headers["content-type"]) == (400, b"", "application/json")
+
+
+def test_the_head_of_an_answer_is_the_head_alone(api):
+    answer = api.ask("HEAD", "/models")
+    assert (answer.status, answer.body) == (200, b"")
+
+
 def test_browsers_may_ask_where_they_are_let(serve):
     quiet, open_to_all = serve(), serve(cors=True)
     assert quiet.ask("OPTIONS", "/v1/models/affine:predict", Origin="http://page").status == 200
