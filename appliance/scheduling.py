@@ -10,11 +10,13 @@ kernel keeps 5 % of each second for the others even if one of them should not.
 import contextlib
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 _LINE_NICE: Final = -5
 _LOADER_NICE: Final = 5
+_LENDER: Final = 1
 REAL_TIME: Final = {"trigger": 13, "deadline": 12, "station": 11, "camera": 10, "driver": 9}
 """Priorities in SCHED_RR, by what a thread does. A verdict under way goes before the next exposure; neither keeps a
 trigger's moment, or a deadline, from being seen. Well below the kernel's threads for interrupts (50)."""
@@ -47,6 +49,31 @@ def stand_back() -> None:
     """
     os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOADER_NICE)
     keep_off_the_line()
+
+
+def lend() -> None:
+    """As stand_back(), for a thread that takes the interpreter's lock for microseconds, often, beside a busy box.
+
+    While it has the lock the line waits for it, so nobody ordinary may keep it from its processor: it is real-time,
+    below all others, where the system allows it. What takes longer, and needs no lock, it does as_ordinary().
+    """
+    stand_back()
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(_LENDER))
+
+
+@contextlib.contextmanager
+def as_ordinary() -> Iterator[None]:
+    """The calling thread is no real-time thread within, and what it starts there neither. Two system calls."""
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    if not policy & os.SCHED_RR:
+        yield
+        return
+    os.sched_setscheduler(0, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
 
 
 def keep_off_the_line() -> None:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from appliance import scheduling
 from appliance.dataplane import Code, Outline, RequestError
 from appliance.dataplane.local import LocalBackend, LocalBorrowed
 from appliance.lending.arena import Arena
@@ -21,7 +22,6 @@ from appliance.lending.news import Key, News
 from appliance.lending.wire import Connection, WireError, size_of
 from appliance.runtimes.errors import InvalidInput
 from appliance.runtimes.model import Array, Signature, check_names, signature_of
-from appliance.scheduling import stand_back
 from appliance.serving import ManagerState, ServableState
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Lender:
 
     def lend(self) -> None:
         """Until stop(): serve one connection after the other."""
-        stand_back()
+        scheduling.lend()
         arena = Arena(self._message_max)
         while (taken := self._requests.get()) is not None:
             end, life = taken
@@ -172,14 +172,16 @@ class Lender:
             if borrowed.outline.digest != call.digest:
                 _check_again(borrowed, call, inputs)
             if call.together:
-                by_key = borrowed.run_together(call.signatures, inputs, deadline_s=call.deadline_s)
+                with scheduling.as_ordinary():
+                    by_key = borrowed.run_together(call.signatures, inputs, deadline_s=call.deadline_s)
                 found = {
                     f"{index}/{alias}": array
                     for index, key in enumerate(call.signatures)
                     for alias, array in by_key[key].items()
                 }
             else:
-                found = borrowed.run(call.signatures[0], inputs, call.outputs, deadline_s=call.deadline_s)
+                with scheduling.as_ordinary():
+                    found = borrowed.run(call.signatures[0], inputs, call.outputs, deadline_s=call.deadline_s)
         size = size_of(found.values())
         if size > self._message_max:
             raise RequestError(

@@ -19,7 +19,6 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from floor import Floor
 from running import DEMO_MODEL, Appliance, Mosquitto, Subscriber, free_port, until
 
 TINY = """
@@ -68,12 +67,10 @@ def run(options: argparse.Namespace, folder: Path, port: int) -> None:
         extra=f'[models.tiny]\nbase_path = "{folder / "tiny"}"',
     )
     subscriber = Subscriber(port)
-    floor = Floor(folder / "floor.npy")
     try:
         line.start()
         until(lambda: any(result["model"] for result in subscriber.results), "the first verdict", LIMIT_S)
         until(lambda: answers(ports), "both models over REST and gRPC", LIMIT_S)
-        floor.start()
         time.sleep(3)
         before = stretch(subscriber, options.stretch_s)
         memory = {what: resident_mb(pid) for what, pid in processes(line).items()}
@@ -83,7 +80,6 @@ def run(options: argparse.Namespace, folder: Path, port: int) -> None:
         after = stretch(subscriber, options.stretch_s)
         until(lambda: line.stop() == 0, "a clean end")
     finally:
-        floor.end()
         subscriber.close()
         line.end()
     print(
@@ -93,6 +89,10 @@ def run(options: argparse.Namespace, folder: Path, port: int) -> None:
     row("alone, before", before)
     row("both APIs hammered", hammered)
     row("alone, after", after)
+    for name, results in (("before", before), ("hammered", hammered), ("after", after)):
+        for one in results:
+            if not one["deadline_met"] or one["evaluation"] == "Undefined":
+                print(f"  {name}: part {one['sequence']} {one['reason']}, {one['processing_times']}")
     compare("trigger → verdict", total, before, hammered, after)
     compare("frame → verdict", after_frame, before, hammered, after)
     compare("model call", lambda result: result["processing_times"]["inference_ms"], before, hammered, after)
@@ -226,6 +226,10 @@ def stretch(subscriber: Subscriber, length_s: float) -> list[dict]:
     return subscriber.results[first:]
 
 
+def judged(results: list[dict]) -> list[dict]:
+    return [result for result in results if result["model"] is not None]
+
+
 def total(result: dict) -> float:
     return result["processing_times"]["total_ms"]
 
@@ -243,8 +247,7 @@ def row(name: str, results: list[dict]) -> None:
 
 
 def compare(what: str, spent, before: list[dict], hammered: list[dict], after: list[dict]) -> None:
-    quiet = [spent(result) for result in (*before, *after) if spent(result) is not None]
-    busy = [spent(result) for result in hammered if spent(result) is not None]
+    quiet, busy = ([spent(one) for one in judged(results)] for results in ([*before, *after], hammered))
     ours, alone = np.percentile(busy, [50, 99]), np.percentile(quiet, [50, 99])
     print(
         f"{what}, hammered / alone: p50 {ours[0]:.2f} / {alone[0]:.2f}, p99 {ours[1]:.2f} / {alone[1]:.2f} "
