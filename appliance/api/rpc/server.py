@@ -5,13 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import grpc
-from grpc_reflection.v1alpha import reflection
 
 from appliance.api.errors import ApiError
 from appliance.api.rpc import health, inference, model_service, prediction
+from appliance.api.rpc.reflection import add_reflection
 from appliance.api.rpc.settings import GrpcSettings, Tls, parse_channel_arguments
 from appliance.dataplane import DataPlane
-from appliance.protos import pool
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class GrpcServer:
         )
         self._health: health.Health | None = None
         names = self._add_services(plane, settings, reload)
-        reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server, pool=pool())
+        add_reflection(names, self._server)
         credentials = None if settings.ssl is None else _credentials(settings.ssl)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.port: int = 0 if settings.port is None else self._listen(f"{host}:{settings.port}", credentials)

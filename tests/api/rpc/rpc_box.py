@@ -50,7 +50,9 @@ class Box:
 
     def __init__(self, serving, reload=None, **settings):
         self.serving = serving
-        self.server = GrpcServer(serving.plane, GrpcSettings(host="127.0.0.1", port=0, threads=2, **settings), reload)
+        self.server = GrpcServer(
+            serving.plane, GrpcSettings(**{"host": "127.0.0.1", "port": 0, "threads": 2, **settings}), reload
+        )
         self.server.start()
         self.open = ExitStack()
 

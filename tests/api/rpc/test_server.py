@@ -9,6 +9,7 @@ import pytest
 from api.rpc.rpc_box import INFERENCE, predict_request
 from dataplane.numpy_model import Gate
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from running import until
 
@@ -258,6 +259,24 @@ def test_reflection_tells_every_service_and_its_messages(boxes):
     }
     for symbol in ("tensorflow.serving.PredictionService", "inference.ModelInferRequest", "grpc.health.v1.Health"):
         assert told.FindFileContainingSymbol(symbol).name
+
+
+def test_those_who_keep_reflection_open_leave_threads_for_the_others(boxes, refused):
+    client = boxes(threads=3).client()
+    stub = reflection_pb2_grpc.ServerReflectionStub(client.channel)
+    done = threading.Event()
+
+    def questions():
+        yield reflection_pb2.ServerReflectionRequest(list_services="")
+        done.wait(30)
+
+    kept = [stub.ServerReflectionInfo(questions()) for _ in range(2)]
+    assert all(next(one).list_services_response.service for one in kept)
+
+    assert refused(next, stub.ServerReflectionInfo(questions()))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert client.predict(predict_request(2.0), timeout=5).outputs
+    done.set()
+    assert [list(one) for one in kept] == [[], []]
 
 
 def test_the_default_limits_are_told():
