@@ -74,6 +74,7 @@ _OURS: Final = (
     Flag("reload_timeout_s", 60.0, "a reload waits so long for the models it adds, then it fails and changes nothing"),
     Flag("exit_timeout_s", 30.0, "SIGTERM: requests under way may take so long to end"),
     Flag("servable_versions_always_present", _ON, "an emptied folder unloads nothing"),
+    Flag("load_on_first_request", _OFF, "load a version when it is first asked for; its first request waits"),
     Flag("start_with_failed_models", _OFF, "open the ports also where a model does not load or is not there"),
 )
 _INERT: Final = (

@@ -22,27 +22,19 @@ from appliance.dataplane.errors import RequestError
 from appliance.dataplane.local import LocalBackend
 from appliance.dataplane.warmup_records import replayer
 from appliance.runtimes.loader import SavedModelLoader
-from appliance.runtimes.model import Model
 from appliance.serve import settings
+from appliance.serve.cores import build_cores
 from appliance.serve.flag import Value
 from appliance.serve.flags import without_effect
 from appliance.serve.loading import OwnBatching, ServedLoader
 from appliance.serve.observing import observe_into
 from appliance.serve.ports import Ports
 from appliance.serve.values import Values
-from appliance.server_core import ConfigFile, ServerCore
-from appliance.serving import (
-    Manager,
-    ResourceTracker,
-    ServableId,
-    availability_preserving,
-    thread_executors,
-)
+from appliance.server_core import ConfigFile
+from appliance.serving import ServableId
 
 logger = logging.getLogger(__name__)
 
-_INITIAL_LOAD_THREADS: Final = 4 * (os.cpu_count() or 1)
-"""While nothing serves yet, loads need not be polite."""
 _UNLOAD_S: Final = 5.0
 _LOOK_UP_S: Final = 1.0
 
@@ -63,18 +55,8 @@ class ModelServer:
         self._replay = replayer(self._metrics, values.whole("num_request_iterations_for_warmup") or 1)
         has_own = values.yes("enable_batching") and values.yes("enable_per_model_batching_parameters")
         self._own_batching = OwnBatching() if has_own else None
-        self._manager: Manager[Model] = Manager(
-            availability_preserving,
-            ResourceTracker(settings.resources(values)),
-            max_load_retries=max(0, values.whole("max_num_load_retries")),
-            load_retry_interval_s=max(0, values.whole("load_retry_interval_micros")) / 1e6,
-            executors=thread_executors(
-                load_threads=_INITIAL_LOAD_THREADS, unload_threads=max(1, values.whole("num_unload_threads"))
-            ),
-        )
-        self._core: ServerCore[Model] = ServerCore(
-            self._manager, {"tensorflow": self._loader}, settings.core_settings(values)
-        )
+        self._cores = build_cores(values, self._loader)
+        self._core = self._cores.core
         file = values.text("model_config_file")
         self._config_file = ConfigFile(Path(file), self._core.reload) if file else None
         self._first_config = settings.first_config(values, self._config_file)
@@ -110,7 +92,7 @@ class ModelServer:
             if self._stop.is_set():
                 return False
             raise
-        self._manager.set_load_threads(max(1, self._values.whole("num_load_threads")))
+        self._cores.settle()
         gc.collect()
         gc.freeze()  # what was built to stay is never looked through again
         return True
@@ -166,7 +148,7 @@ class ModelServer:
         self._stop.set()
         for thread in threads:
             thread.join(_UNLOAD_S)
-        left = bool(self._manager.stop(max(_UNLOAD_S, end_s - time.monotonic())))
+        left = bool(self._cores.manager.stop(max(_UNLOAD_S, end_s - time.monotonic())))
         if self._batcher is not None:
             self._batcher.stop(1.0)
         logger.info("Stopped")
@@ -174,7 +156,7 @@ class ModelServer:
 
     def _plane(self) -> DataPlane:
         own = None if self._own_batching is None else self._own_batching.of
-        backend = LocalBackend(self._manager, self._core.labels, self._batcher, own)
+        backend = LocalBackend(self._cores.manager, self._core.labels, self._batcher, own)
         return DataPlane(
             backend, self._metrics, check_method_names=self._values.yes("enable_signature_method_name_check")
         )

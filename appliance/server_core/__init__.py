@@ -7,5 +7,6 @@ when all of it is there, the rest of the configuration follows in one step, and 
 from appliance.server_core.config import ModelConfig, read_models
 from appliance.server_core.config_file import ConfigFile
 from appliance.server_core.core import CoreSettings, ServerCore
+from appliance.server_core.lazy import LazyCore
 
-__all__ = ["ConfigFile", "CoreSettings", "ModelConfig", "ServerCore", "read_models"]
+__all__ = ["ConfigFile", "CoreSettings", "LazyCore", "ModelConfig", "ServerCore", "read_models"]

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from appliance.dataplane.errors import Code, RequestError
 from appliance.server_core.arrival import Arrival, because, did_not_become_available
-from appliance.server_core.config import Models, read_models
-from appliance.server_core.labels import LabelMap, assign_labels
+from appliance.server_core.config import Models
+from appliance.server_core.reading import Served, read_config
 from appliance.serving import (
     ErrorInjectingAdapter,
     FileSystemSource,
@@ -30,10 +30,6 @@ ServableT = TypeVar("ServableT")
 
 MakeLoader = Callable[[ServableId, Path], Loader[ServableT]]
 """How a platform loads the version in a directory. Cheap; see `SourceAdapter`."""
-
-_ONLY_LISTS: Final = (
-    "Cannot transition to requested config. It is only legal to transition from one ModelConfigList to another."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +76,7 @@ class ServerCore(Generic[ServableT]):
             unload_when_empty=not settings.versions_always_present,
         )
         self._applying = threading.Lock()
-        self._models: Models | None = None  # guarded by _applying; None: no configuration yet
-        self._labels: LabelMap = {}  # replaced, never changed
+        self._served: Served | None = None  # replaced with _applying held; None: no configuration yet
         self._closing = threading.Event()
 
     def manage(self, stop: threading.Event) -> None:
@@ -98,11 +93,11 @@ class ServerCore(Generic[ServableT]):
 
     def labels(self, name: str) -> Mapping[str, int]:
         """The version labels of a model. A microsecond."""
-        return self._labels.get(name, {})
+        return {} if self._served is None else self._served.labels.get(name, {})
 
     def models(self) -> list[str]:
         """The names of the models of the configuration in force."""
-        return sorted(self._models or {})
+        return [] if self._served is None else sorted(self._served.models)
 
     def problems(self) -> Mapping[str, str]:
         """Per model: why its versions cannot be seen."""
@@ -116,11 +111,12 @@ class ServerCore(Generic[ServableT]):
         failed, or close() was called.
         """
         with self._applying:
-            models, labels = self._read(message)
-            if models is None:
+            served = self._read(message)
+            if served is None:
                 return
+            models = served.models
             with Arrival(self._manager.monitor) as arrival:
-                self._models, self._labels = models, labels
+                self._served = served
                 self._aspire(models)
                 absent = self._out_of_sight(models) if self._settings.tolerate_failed_models else {}
                 missing = {
@@ -145,35 +141,29 @@ class ServerCore(Generic[ServableT]):
                 f"Another reload has been under way for {self._settings.reload_timeout_s:g} s; try again when it ends",
             )
         try:
-            before = self._models or {}
-            models, labels = self._read(message)
-            if models is None:
+            before: Models = {} if self._served is None else self._served.models
+            served = self._read(message)
+            if served is None:
                 return
+            models = served.models
             added = models.keys() - before.keys()
             if added:
                 self._add({name: models[name] for name in sorted(added)}, before)
-            self._labels = labels
-            self._models = models
+            self._served = served  # labels and all, by one store
             self._aspire(models)
         finally:
             self._applying.release()
         logger.info("Finished adding/updating models: %s", ", ".join(sorted(models)) or "none is served now")
 
-    def _read(self, message: Any) -> tuple[Models | None, LabelMap]:
-        """What a configuration asks for, found right; None where it is empty. Raises: RequestError."""
-        kind = message.WhichOneof("config")
-        if self._models is not None and kind != "model_config_list":
-            raise RequestError(Code.FAILED_PRECONDITION, _ONLY_LISTS)
-        if kind is None:
-            logger.info("Taking no action for empty config.")
-            return None, self._labels
-        if kind != "model_config_list":
-            raise RequestError(Code.UNIMPLEMENTED, "ModelServer does not yet support custom model config.")
-        models = read_models(message.model_config_list, self._adapters.keys(), self._models or {})
-        labels = assign_labels(
-            models, self._labels, self._available, allow_unavailable=self._settings.labels_for_unavailable
+    def _read(self, message: Any) -> Served | None:
+        """What a configuration asks for; None where it is empty. Raises: RequestError."""
+        return read_config(
+            message,
+            self._served,
+            self._adapters.keys(),
+            self._available,
+            labels_for_unavailable=self._settings.labels_for_unavailable,
         )
-        return models, labels
 
     def _add(self, added: Models, before: Models) -> None:
         """Load what is new beside everything that serves. Raises: RequestError; then it is withdrawn again."""
