@@ -14,19 +14,29 @@ from appliance.runtimes.model import Array
 RANK_MAX: Final = 64
 """NumPy's; TensorFlow's is 254."""
 _NO_STRUCTURE: Final = b"0123456789+-.eE \t\r\n"
+_KEPT_BYTES: Final = 8 << 20
+_KEPT: Final = 2
+_kept: list[Any] = []
+"""Parsers with their memory, for the next text: getting it anew from the system takes as long as parsing."""
 
 
 class Numbers:
     """One such list, of at least one number; its element type is chosen by who asks for the array."""
 
-    __slots__ = ("_elements", "_floats", "shape", "text")
+    __slots__ = ("_elements", "_floats", "_parser", "shape", "text")
 
-    def __init__(self, text: bytes, shape: tuple[int, ...], elements: Any, floats: Array) -> None:
+    def __init__(self, text: bytes, shape: tuple[int, ...], parser: Any, elements: Any, floats: Array) -> None:
         """Made by `numbers_of`."""
         self.text = text
         self.shape = shape
+        self._parser = parser
         self._elements = elements
         self._floats = floats
+
+    def __del__(self) -> None:
+        """A parser is free when nothing of its text is held any more."""
+        self._elements = None
+        _keep(self._parser, len(self.text))
 
     def array(self, dtype: str) -> Array | None:
         """Every number as `dtype`; None where one of them does not fit, or where it is no type of numbers.
@@ -53,12 +63,21 @@ class Numbers:
 def numbers_of(text: bytes) -> Numbers | None:
     """Read a JSON list; None where it is not JSON, not regular, empty, or holds anything but numbers."""
     try:
-        elements: Any = simdjson.Parser().parse(text)
+        parser = _kept.pop()
+    except IndexError:
+        parser = simdjson.Parser()
+    try:
+        elements: Any = parser.parse(text)
         floats = np.frombuffer(elements.as_buffer(of_type="d"), np.float64)
     except (ValueError, TypeError, RuntimeError):
         return None
     shape = shape_of(text.translate(None, _NO_STRUCTURE), floats.size)
-    return None if shape is None else Numbers(text, shape, elements, floats)
+    return None if shape is None else Numbers(text, shape, parser, elements, floats)
+
+
+def _keep(parser: Any, text_bytes: int) -> None:
+    if text_bytes <= _KEPT_BYTES and len(_kept) < _KEPT:
+        _kept.append(parser)
 
 
 def shape_of(structure: bytes, count: int) -> tuple[int, ...] | None:

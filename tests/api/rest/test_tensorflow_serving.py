@@ -83,7 +83,6 @@ def test_status_metadata_and_no_list(api):
         ("POST", "/v1/models/affine:PREDICT"),
         ("POST", "/v1/models/affine:predict?verbose=1"),
         ("GET", "/v1/models/affine/"),
-        ("GET", "/v1/models/größe/x"),
         ("DELETE", "/v1/models/affine"),
     ],
 )
