@@ -3,6 +3,7 @@
 Messages are read here and not by grpc, so that bytes which are no message are an answer and not a traceback.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Final, NoReturn
@@ -18,6 +19,7 @@ Answer = Callable[[Any, float | None], bytes]
 """From a request and the monotonic moment of its deadline to a serialized response. Raises: ApplianceError."""
 
 DETAILS_MAX_BYTES: Final = 1024
+_NEVER_S: Final = 86_400.0
 _CUT: Final = "...TRUNCATED"
 _STATUS: Final = {status.value[0]: status for status in grpc.StatusCode}
 
@@ -27,7 +29,7 @@ def unary(request_name: str, answer: Answer) -> grpc.RpcMethodHandler:
     request_class = message(request_name)
 
     def handle(content: bytes, context: grpc.ServicerContext) -> bytes:
-        left_s = context.time_remaining()
+        left_s = _left_s(context)
         if left_s is not None and left_s <= 0:
             _refuse(context, Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
         if not context.is_active():
@@ -47,12 +49,33 @@ def unary(request_name: str, answer: Answer) -> grpc.RpcMethodHandler:
     return grpc.unary_unary_rpc_method_handler(handle)
 
 
+def limited(handler: grpc.RpcMethodHandler, places: threading.Semaphore) -> grpc.RpcMethodHandler:
+    """The handler, for as many calls at once as there are places; the others wait, with their requests read."""
+
+    def handle(content: bytes, context: grpc.ServicerContext) -> bytes:
+        if not places.acquire(timeout=_left_s(context)):
+            _refuse(context, Code.DEADLINE_EXCEEDED, "Deadline Exceeded")
+        try:
+            answer: bytes = handler.unary_unary(content, context)
+            return answer
+        finally:
+            places.release()
+
+    return grpc.unary_unary_rpc_method_handler(handle)
+
+
 def details(text: str) -> str:
     """A status' text as TensorFlow Serving sends it: its first 1024 bytes."""
     encoded = text.encode()
     if len(encoded) <= DETAILS_MAX_BYTES:
         return text
     return encoded[:DETAILS_MAX_BYTES].decode(errors="ignore") + _CUT
+
+
+def _left_s(context: grpc.ServicerContext) -> float | None:
+    """Seconds until the client's deadline; None where it has none, or one that no wait of ours reaches."""
+    left_s = context.time_remaining()
+    return None if left_s is None or left_s > _NEVER_S else float(left_s)
 
 
 def _refuse(context: grpc.ServicerContext, code: Code, text: str) -> NoReturn:

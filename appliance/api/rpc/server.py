@@ -1,6 +1,11 @@
-"""The gRPC server: grpcio's, with a bounded queue before a fixed number of threads."""
+"""The gRPC server: grpcio's, with a fixed number of calls that run and a bounded number that wait.
+
+grpcio reads a request on the thread that will answer it. So there is a thread also for each call that waits: a client
+that sends its request slowly, or never, holds one of those, and not one of the few that may run.
+"""
 
 import logging
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -8,6 +13,7 @@ import grpc
 
 from appliance.api.errors import ApiError
 from appliance.api.rpc import health, inference, model_service, prediction
+from appliance.api.rpc.calls import limited
 from appliance.api.rpc.reflection import add_reflection
 from appliance.api.rpc.settings import GrpcSettings, Tls, parse_channel_arguments
 from appliance.dataplane import DataPlane
@@ -43,11 +49,13 @@ class GrpcServer:
             "grpc.max_receive_message_length": settings.max_receive_bytes,
             **parse_channel_arguments(settings.channel_arguments),
         }
-        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="grpc")
+        calls_max = settings.threads + settings.max_queued
+        self._places = threading.BoundedSemaphore(settings.threads)
+        self._threads = ThreadPoolExecutor(calls_max, thread_name_prefix="grpc")
         self._server = grpc.server(
             self._threads,
             options=list(options.items()),
-            maximum_concurrent_rpcs=settings.threads + settings.max_queued,
+            maximum_concurrent_rpcs=calls_max,
         )
         self._health: health.Health | None = None
         names = self._add_services(plane, settings, reload)
@@ -79,7 +87,8 @@ class GrpcServer:
             inference.SERVICE: inference.InferenceService(plane).handlers(),
         }
         for service, methods in handlers.items():
-            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, dict(methods)),))
+            bounded = {method: limited(handler, self._places) for method, handler in methods.items()}
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, bounded),))
         names = list(handlers)
         if settings.health_service:
             self._health = health.Health(plane, self._server)

@@ -33,9 +33,9 @@ class GrpcSettings:
     ssl: Tls | None = None
     """[ssl_config_file] None: plain text."""
     threads: int = field(default_factory=lambda: 4 * (os.cpu_count() or 1))
-    """[grpc_max_threads] Calls that are answered at once; each has one thread while it runs."""
+    """[grpc_max_threads] Calls that run at once."""
     max_queued: int = 64
-    """Calls that may wait for a thread; any more are refused at once (RESOURCE_EXHAUSTED)."""
+    """Calls that may wait, or are still being sent; any more are refused at once (RESOURCE_EXHAUSTED)."""
     max_receive_bytes: int = 256 << 20
     """Largest request; a larger one is refused when its length is announced, before it is read."""
     health_service: bool = False

@@ -73,6 +73,19 @@ def test_more_calls_than_may_wait_are_refused_at_once(boxes):
     assert codes.count(grpc.StatusCode.OK) == 3
 
 
+def test_clients_that_never_send_what_they_announced_leave_threads_for_the_others(box, client):
+    done = threading.Event()
+
+    def never():
+        done.wait(30)
+        yield from ()
+
+    stuck = [client.channel.stream_unary(f"/{PREDICT[0]}").future(never()) for _ in range(10)]
+    assert client.predict(predict_request(2.0), timeout=10).outputs
+    done.set()
+    assert all(one.code() is not grpc.StatusCode.OK for one in stuck)
+
+
 def test_a_request_that_is_too_large_is_refused_and_the_next_is_answered(boxes, refused):
     client = boxes(max_receive_bytes=100_000).client()
 
