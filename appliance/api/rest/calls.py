@@ -134,9 +134,11 @@ def _signature_name(document: Mapping[str, Any]) -> str:
 
 
 def _signature(borrowed: Borrowed, key: str) -> Signature:
-    """What the request has to fill; which errors there are comes before what is in the request."""
+    """What the request has to fill. Raises: RequestError, in other words than over gRPC."""
     name = key or DEFAULT_SIGNATURE
     signature = borrowed.outline.signatures.get(name)
+    if signature is None and name in borrowed.outline.signature_defs:
+        raise RequestError(Code.UNIMPLEMENTED, f'Serving signature "{name}" has tensors that are not supported here.')
     if signature is None:
         raise invalid(f'Serving signature name: "{name}" not found in signature def')
     if not signature.inputs:
