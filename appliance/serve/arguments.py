@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from importlib import metadata
 from typing import Final
 
 from appliance import __version__, log
@@ -10,6 +11,8 @@ from appliance.errors import ApplianceError
 from appliance.serve.flag import add_flags
 from appliance.serve.flags import FLAGS, GROUPS
 
+_LIKE: Final = "2.20.0"
+"""The newest TensorFlow Serving whose behaviour this follows."""
 _EXAMPLES: Final = """examples:
   appliance serve --model_name=half_plus_two --model_base_path=/models/half_plus_two --rest_api_port=8501
   appliance serve --model_config_file=/models/models.config --model_config_file_poll_wait_seconds=30
@@ -42,7 +45,10 @@ def add_serve(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 def _serve(options: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(options).items() if name in FLAGS}
     if given.get("version"):
-        sys.stdout.write(f"appliance {__version__}, speaking as TensorFlow ModelServer 2.20\n")
+        sys.stdout.write(
+            f"TensorFlow ModelServer: {_LIKE}, as spoken by appliance {__version__}\n"
+            f"TensorFlow Library: {metadata.version('tensorflow')}\n"
+        )
         return 0
     log.setup()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's own lines: errors only
