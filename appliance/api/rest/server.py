@@ -25,13 +25,14 @@ class RestServer:
             received_bytes=_RECEIVED_BYTES,
             answer_in_memory_bytes=_NEVER_BYTES,
         )
+        self._bodies = Bodies(max(settings.bodies_max_bytes, settings.body_max_bytes))
         self._http = HttpServer(
             RestApp(plane, settings),
             settings.host,
             settings.port,
             limits=limits,
             dispatcher=BoundedDispatcher(settings.threads, settings.queued_max),
-            channel_class=channel_class(Bodies(max(settings.bodies_max_bytes, settings.body_max_bytes))),
+            channel_class=channel_class(self._bodies),
         )
         self.port: int = self._http.port
         """The port that was taken; useful where any free one was asked for."""

@@ -25,7 +25,7 @@ class RestSettings:
     body_max_bytes: int = 64 * MIB
     """Largest request body, as it arrives and inflated."""
     bodies_max_bytes: int = 256 * MIB
-    """All request bodies together that are being received, wait, or are worked on."""
+    """All request bodies together that are being received, wait, or are worked on; never less than one may have."""
     queued_max: int = 64
     """Requests that wait for a thread; what comes then is told 429."""
     connections_max: int = 128
