@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -10,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from appliance.dataplane.errors import Code, RequestError
 from appliance.server_core.arrival import Arrival, because, did_not_become_available
 from appliance.server_core.config import Models
+from appliance.server_core.labels import assign_labels
 from appliance.server_core.reading import Served, read_config
 from appliance.serving import (
     ErrorInjectingAdapter,
@@ -18,6 +20,7 @@ from appliance.serving import (
     LoadRefused,
     Manager,
     ManagerState,
+    NotAvailable,
     ServableId,
     SourceAdapter,
     SourceRouter,
@@ -27,6 +30,9 @@ from appliance.serving import (
 logger = logging.getLogger(__name__)
 
 ServableT = TypeVar("ServableT")
+
+_LABELS_WAIT_S = 300.0
+"""Of several versions the first serves; a label on another one waits so long for it."""
 
 MakeLoader = Callable[[ServableId, Path], Loader[ServableT]]
 """How a platform loads the version in a directory. Cheap; see `SourceAdapter`."""
@@ -107,11 +113,12 @@ class ServerCore(Generic[ServableT]):
         """Apply the first tensorflow.serving.ModelServerConfig, and wait until each of its models has a version.
 
         It waits for ever for a model whose base path or versions are yet to come, as tensorflow_model_server does.
-        manage() has to run. Raises: RequestError, where the configuration is wrong, every version of a model has
-        failed, or close() was called.
+        Labels are looked at when the versions have come: the first configuration may have them, which there it may
+        not. manage() has to run. Raises: RequestError, where the configuration is wrong, every version of a model has
+        failed, a label points at what does not come, or close() was called.
         """
         with self._applying:
-            served = self._read(message)
+            served = self._read(message, is_first=True)
             if served is None:
                 return
             models = served.models
@@ -129,6 +136,8 @@ class ServerCore(Generic[ServableT]):
             raise RequestError(Code.UNKNOWN, did_not_become_available("servable", missing.values()))
         if missing:
             logger.warning("%s", did_not_become_available("servable", missing.values()))
+        if not self._settings.labels_for_unavailable:
+            self._check_first_labels(served)
 
     def reload(self, message: Any) -> None:
         """Apply another ModelServerConfig whole, or not at all; returns when the models it adds serve.
@@ -155,14 +164,22 @@ class ServerCore(Generic[ServableT]):
             self._applying.release()
         logger.info("Finished adding/updating models: %s", ", ".join(sorted(models)) or "none is served now")
 
-    def _read(self, message: Any) -> Served | None:
+    def _check_first_labels(self, served: Served) -> None:
+        """Every labelled version has come, or is waited for until it has, or has ended. Raises: RequestError."""
+        labelled = [ServableId(name, version) for name, map_ in served.labels.items() for version in map_.values()]
+        managed = {state.id for each in labelled for state in self._manager.states(each.name)}
+        with suppress(NotAvailable):
+            self._manager.monitor.wait_until_available([each for each in labelled if each in managed], _LABELS_WAIT_S)
+        assign_labels(served.models, {}, self._available, allow_unavailable=False)
+
+    def _read(self, message: Any, *, is_first: bool = False) -> Served | None:
         """What a configuration asks for; None where it is empty. Raises: RequestError."""
         return read_config(
             message,
             self._served,
             self._adapters.keys(),
             self._available,
-            labels_for_unavailable=self._settings.labels_for_unavailable,
+            labels_for_unavailable=is_first or self._settings.labels_for_unavailable,
         )
 
     def _add(self, added: Models, before: Models) -> None:

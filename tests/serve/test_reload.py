@@ -80,12 +80,18 @@ def test_labels_point_at_what_serves(server, bases, saved_models):
     assert client.predict("two", label="stable", x=[1.0]) == (1, [2.5])
 
 
-def test_labels_of_versions_to_come_need_the_flag(server, bases):
+def test_the_first_configuration_may_have_labels_of_versions_that_come(server, bases):
     config = bases / "models.config"
     config.write_text(model_list(one_model("two", bases / "two", labels(stable=1))))
+    assert server(f"--model_config_file={config}").up().client().predict("two", label="stable", x=[1.0]) == (1, [2.5])
+
+
+def test_labels_of_versions_to_come_need_the_flag(server, bases):
+    config = bases / "models.config"
+    config.write_text(model_list(one_model("two", bases / "two", labels(stable=1, next=2))))
     refusing = server(f"--model_config_file={config}")
     assert refusing.exit_code() == 1
-    assert "FAILED_PRECONDITION: Request to assign label to version 1 of model two" in refusing.log()
+    assert "FAILED_PRECONDITION: Request to assign label to version 2 of model two" in refusing.log()
     allowing = server(f"--model_config_file={config}", "--allow_version_labels_for_unavailable_models=true").up()
     assert allowing.client().predict("two", label="stable", x=[1.0]) == (1, [2.5])
 

@@ -40,7 +40,14 @@ def _both(box):
     return [state.id for state in box.manager.states("m")]
 
 
-def test_the_first_configuration_has_no_labels(labelled):
+def test_labels_of_the_first_configuration_wait_for_their_versions(labelled):
+    box = labelled()
+    box.core.start(box.list(box.labels(A=123, B=124)))
+    assert dict(box.core.labels("m")) == {"A": 123, "B": 124}
+    assert {state.manager_state.value for state in box.manager.states("m")} == {"AVAILABLE"}
+
+
+def test_a_label_of_the_first_configuration_that_points_at_nothing_ends_the_start(labelled):
     box = labelled()
     assert box.refusal(box.labels(A=100), start=True) == UNAVAILABLE
 
