@@ -30,6 +30,16 @@ def served(shared, tmp_path):
         loader.unload()
 
 
+def test_an_input_has_the_type_that_the_graph_reads_and_not_the_one_that_its_signature_claims(served):
+    model = served("saved_model_half_plus_three")
+    signature = model.signatures["tensorflow/serving/regress"]
+    assert signature.inputs["inputs"].dtype == "object"  # the signature says float
+    feature = b"\n\x01x\x12\x08\x12\x06\n\x04\x00\x00\x00@"  # {"x": [2.0]}
+    example = b"\n\x0f" + b"\n\x0d" + feature
+    found = model.run("tensorflow/serving/regress", {"inputs": np.array([example], object)})
+    assert found["outputs"].tolist() == [[4.0]]
+
+
 def test_a_counter_counts(served):
     model = served("saved_model_counter")
 

@@ -58,6 +58,7 @@ _QUICK: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "TF_NewGraph": (_P, ()),
     "TF_GraphOperationByName": (_P, (_P, _S)),
     "TF_OperationNumOutputs": (_I, (_P,)),
+    "TF_OperationOutputType": (_I, (Output,)),
     "TF_NewSessionOptions": (_P, ()),
     "TF_SetConfig": (None, (_P, _P, _Z, _P)),
     "TF_DeleteSessionOptions": (None, (_P,)),

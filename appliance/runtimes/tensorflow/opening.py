@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from appliance.runtimes.config import RuntimeConfig
@@ -30,10 +31,15 @@ def open_exported(folder: Path, description: Description, prepared: Prepared, co
     options = run_options(config)
     with in_our_words(str(folder)):
         session = open_saved_model(folder, description.tags, settings, options)
+    try:
+        signatures = {key: session.as_read(signature) for key, signature in description.signatures.items()}
+    except LoadError:
+        session.close()
+        raise
     return TensorFlowModel(
         session,
-        description,
-        description.signatures,
+        replace(description, signatures=signatures),
+        signatures,
         options,
         engine="tensorflow-saved-model",
         engine_reason=prepared.engine_reason,

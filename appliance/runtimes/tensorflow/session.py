@@ -3,10 +3,13 @@
 import ctypes
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+from appliance.runtimes.dtypes import numpy_name
 from appliance.runtimes.errors import LoadError
 from appliance.runtimes.memory import FileContent
+from appliance.runtimes.model import Signature
 from appliance.runtimes.tensorflow.capi import OK, Buffer, Output, TensorFlow, tensorflow
 
 _GRAPH_BYTES_MAX = 2**31 - 1
@@ -45,6 +48,20 @@ class Session:
         if not found or number >= self.tf.TF_OperationNumOutputs(found):
             raise LoadError(f"a signature names the tensor {tensor!r} and the graph has none; export the model again")
         return Output(found, number)
+
+    def as_read(self, signature: Signature) -> Signature:
+        """The same, with each input's element type as the graph reads it: an exporter may have written another.
+
+        Raises: LoadError where the graph lacks an input.
+        """
+        types = {
+            alias: self.tf.TF_OperationOutputType(self.output(spec.tensor)) for alias, spec in signature.inputs.items()
+        }
+        inputs = {
+            alias: replace(spec, dtype=numpy_name(types[alias]) or spec.dtype)
+            for alias, spec in signature.inputs.items()
+        }
+        return replace(signature, inputs=inputs)
 
     def close(self) -> None:
         """Give the memory back; does nothing the second time."""
