@@ -13,6 +13,9 @@ from typing import Final
 
 Labels = tuple[tuple[str, str], ...]
 
+CELLS_MAX: Final = 1000
+"""Label combinations that one metric keeps apart; all others are counted together, under `other`."""
+
 LATENCY_US: Final = tuple(10 * 1.8**power for power in range(33))
 """Upper bounds, exclusive, of request and runtime latency."""
 QUEUING_US: Final = tuple(100 * 1.2**power for power in range(52))
@@ -54,9 +57,9 @@ class Metrics:
 
     def count(self, name: str, by: int = 1, **labels: str) -> None:
         """Add to a counter."""
-        key = tuple(labels.items())
         with self._lock:
             cells = self._of(name, "counter").cells
+            key = _bounded(cells, tuple(labels.items()))
             known = cells.get(key, 0)
             assert isinstance(known, int | float)
             cells[key] = known + by
@@ -64,13 +67,14 @@ class Metrics:
     def gauge(self, name: str, value: float | str, **labels: str) -> None:
         """Set a gauge; a text (mlmd's) is shown as TensorFlow Serving shows it."""
         with self._lock:
-            self._of(name, "gauge").cells[tuple(labels.items())] = value
+            cells = self._of(name, "gauge").cells
+            cells[_bounded(cells, tuple(labels.items()))] = value
 
     def sample(self, name: str, value: float, bounds: Sequence[float], **labels: str) -> None:
         """Add to a histogram. A value equal to a bound counts in the next bucket: bounds are exclusive."""
-        key = tuple(labels.items())
         with self._lock:
             cells = self._of(name, "histogram").cells
+            key = _bounded(cells, tuple(labels.items()))
             cell = cells.get(key)
             if not isinstance(cell, _Histogram):
                 cell = cells[key] = _Histogram(bounds, [0] * (len(bounds) + 1))
@@ -103,6 +107,13 @@ class Metrics:
             for name in sorted(known):
                 _add_metric(lines, name, known[name])
         return "\n".join(lines) + "\n"
+
+
+def _bounded(cells: Mapping[Labels, object], key: Labels) -> Labels:
+    """A stranger may ask for models of any name, and none of them may fill the memory: those too many are one."""
+    if key in cells or len(cells) < CELLS_MAX:
+        return key
+    return tuple((name, "other") for name, _ in key)
 
 
 _KINDS: Final = {
