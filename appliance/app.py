@@ -27,7 +27,7 @@ from appliance.diagnosis import Findings, diagnose
 from appliance.errors import ConfigError
 from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.result import rfc3339
-from appliance.lending import Lender
+from appliance.lending import Lender, Limits
 from appliance.models import Models, lending_workers
 from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
@@ -83,7 +83,7 @@ class App:
         self._models = Models(config, state / "prepared", self._recipes_of)
         self._gateway = GatewayChild(config_file, self._outbox.acknowledge_up_to, self._changed)
         self._lender = Lender(
-            self._models.backend, lending_workers(config), config.serving.max_request_mb << 20, self._models.labels
+            self._models.backend, lending_workers(config), Limits.of(config.serving), self._models.labels
         )
         self._surface = SurfaceChild(config_file, self._lender, self._changed)
         self._recorded_row = 0

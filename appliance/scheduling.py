@@ -9,6 +9,7 @@ kernel keeps 5 % of each second for the others even if one of them should not.
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,9 @@ from typing import Final
 _LINE_NICE: Final = -5
 _LOADER_NICE: Final = 5
 _LENDER: Final = 1
+_SWITCH_S: Final = 0.0005
+"""A thread that goes on computing in Python lets another in after so long; Python's own 5 ms, several times a part, are
+too much where a stranger's request brings thousands of strings."""
 REAL_TIME: Final = {"trigger": 13, "deadline": 12, "station": 11, "camera": 10, "driver": 9}
 """Priorities in SCHED_RR, by what a thread does. A verdict under way goes before the next exposure; neither keeps a
 trigger's moment, or a deadline, from being seen. Well below the kernel's threads for interrupts (50)."""
@@ -24,6 +28,7 @@ trigger's moment, or a deadline, from being seen. Well below the kernel's thread
 
 def put_the_line_first() -> None:
     """The calling process, and threads that it starts from now on, before the box's ordinary work."""
+    sys.setswitchinterval(_SWITCH_S)
     with contextlib.suppress(PermissionError):  # the unit gives it; a person who tries the line out may not have it
         os.setpriority(os.PRIO_PROCESS, 0, min(_LINE_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
 

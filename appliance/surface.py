@@ -25,7 +25,7 @@ from appliance.api.serving_config import ServingConfig
 from appliance.config import load_config
 from appliance.dataplane import Code, DataPlane, Metrics, RequestError
 from appliance.errors import ApplianceError
-from appliance.lending import RemoteBackend
+from appliance.lending import Limits, RemoteBackend
 from appliance.link import Link
 from appliance.protos import parse_text
 
@@ -189,7 +189,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     backend = RemoteBackend(
         socket.socket(fileno=options.news),
         [socket.socket(fileno=int(one)) for one in options.requests.split(",")],
-        message_max=serving.max_request_mb << 20,
+        limits=Limits.of(serving),
         queued_max=serving.max_queued,
     )
     return Surface(serving, Link.inherited(options.link), backend).run()

@@ -44,6 +44,12 @@ class ServingConfig(BaseModel, extra="forbid", frozen=True):
     max_request_mb: int = Field(
         default=64, ge=1, le=1024, description="Largest request's, and largest answer's, tensors, megabytes."
     )
+    max_request_strings: int = Field(
+        default=4096,
+        ge=1,
+        le=1_000_000,
+        description="Most strings (or tf.Examples) in one request; each costs the line microseconds.",
+    )
     memory_max_mb: int = Field(
         default=2048,
         ge=256,

@@ -6,6 +6,6 @@ side's: the same models for the data plane, behind a bounded queue. Between them
 
 from appliance.lending.borrower import RemoteBackend
 from appliance.lending.lender import Lender
-from appliance.lending.wire import Connection, WireError
+from appliance.lending.wire import Connection, Limits, WireError
 
-__all__ = ["Connection", "Lender", "RemoteBackend", "WireError"]
+__all__ = ["Connection", "Lender", "Limits", "RemoteBackend", "WireError"]

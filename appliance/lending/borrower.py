@@ -17,7 +17,7 @@ from appliance.dataplane.local import check_deadline
 from appliance.lending.call import Call
 from appliance.lending.lender import NEWS_HEAD_MAX
 from appliance.lending.news import Key, News
-from appliance.lending.wire import Connection, WireError, size_of
+from appliance.lending.wire import Connection, Limits, WireError, size_of, strings_in
 from appliance.runtimes.memory import aligned
 from appliance.runtimes.model import Array
 from appliance.serving import NotServing, ServableId, ServableState
@@ -35,13 +35,15 @@ class RemoteBackend:
     """
 
     def __init__(
-        self, news: socket.socket, workers: Sequence[socket.socket], *, message_max: int, queued_max: int
+        self, news: socket.socket, workers: Sequence[socket.socket], *, limits: Limits, queued_max: int
     ) -> None:
-        """`message_max`: bytes of a request's tensors, or an answer's; `queued_max`: requests that may wait."""
-        self._message_max = message_max
+        """`limits` of a request, and for its bytes of an answer; `queued_max`: requests that may wait."""
+        self._limits = limits
         self._queued_max = queued_max
-        self._news_connection = Connection(news, _room, head_max=NEWS_HEAD_MAX, body_max=0)
-        self._connections = [Connection(one, _room, head_max=_ANSWER_HEAD_MAX, body_max=message_max) for one in workers]
+        self._news_connection = Connection(news, _room, head_max=NEWS_HEAD_MAX, limits=Limits(0))
+        self._connections = [
+            Connection(one, _room, head_max=_ANSWER_HEAD_MAX, limits=Limits(limits.body_bytes)) for one in workers
+        ]
         self._news = News()
         self._known = False
         self._free = threading.Condition()
@@ -99,13 +101,7 @@ class RemoteBackend:
 
     def ask(self, call: Call, inputs: Mapping[str, Array]) -> tuple[dict[str, Any], dict[str, Array]]:
         """Wait for a free connection, send, and return the answer. Raises: RequestError."""
-        size = size_of(inputs.values())
-        if size > self._message_max:
-            raise RequestError(
-                Code.RESOURCE_EXHAUSTED,
-                f"The request's tensors have {size} bytes; this box takes {self._message_max} "
-                "(serving.max_request_mb).",
-            )
+        self._check_size(inputs)
         with self._connection(call.deadline_s) as connection:
             try:
                 connection.send(call.as_json(), inputs)
@@ -120,6 +116,23 @@ class RemoteBackend:
         if "code" in head:
             raise RequestError(Code(head["code"]), str(head["message"]))
         return head, outputs
+
+    def _check_size(self, inputs: Mapping[str, Array]) -> None:
+        """Raises: RequestError."""
+        strings, strings_max = strings_in(inputs.values()), self._limits.strings
+        if strings_max is not None and strings > strings_max:
+            raise RequestError(
+                Code.RESOURCE_EXHAUSTED,
+                f"The request has {strings} strings; this box takes {strings_max} at once "
+                "(serving.max_request_strings). Ask in several requests.",
+            )
+        size = size_of(inputs.values())
+        if size > self._limits.body_bytes:
+            raise RequestError(
+                Code.RESOURCE_EXHAUSTED,
+                f"The request's tensors have {size} bytes; this box takes {self._limits.body_bytes} "
+                "(serving.max_request_mb).",
+            )
 
     @contextmanager
     def _connection(self, deadline_s: float | None) -> Iterator[Connection]:

@@ -19,7 +19,7 @@ from appliance.dataplane.local import LocalBackend, LocalBorrowed
 from appliance.lending.arena import Arena
 from appliance.lending.call import Call
 from appliance.lending.news import Key, News
-from appliance.lending.wire import Connection, WireError, size_of
+from appliance.lending.wire import Connection, Limits, WireError, size_of
 from appliance.runtimes.errors import InvalidInput
 from appliance.runtimes.model import Array, Signature, check_names, signature_of
 from appliance.serving import ManagerState, ServableState
@@ -64,12 +64,12 @@ class Lender:
     """
 
     def __init__(
-        self, backend: LocalBackend, workers: int, message_max: int, labels: Callable[[], Mapping[str, Any]]
+        self, backend: LocalBackend, workers: int, limits: Limits, labels: Callable[[], Mapping[str, Any]]
     ) -> None:
-        """`message_max`: bytes of a request's tensors, or an answer's; `labels` of all models, by name."""
+        """`limits` of a request, and for its bytes of an answer; `labels` of all models, by name."""
         self.workers = workers
         self._backend = backend
-        self._message_max = message_max
+        self._limits = limits
         self._labels = labels
         self._requests: queue.SimpleQueue[tuple[socket.socket, Life] | None] = queue.SimpleQueue()
         self._listeners: queue.SimpleQueue[tuple[socket.socket, Life] | None] = queue.SimpleQueue()
@@ -96,10 +96,10 @@ class Lender:
     def lend(self) -> None:
         """Until stop(): serve one connection after the other."""
         scheduling.lend()
-        arena = Arena(self._message_max)
+        arena = Arena(self._limits.body_bytes)
         while (taken := self._requests.get()) is not None:
             end, life = taken
-            connection = Connection(end, arena.room, head_max=REQUEST_HEAD_MAX, body_max=self._message_max)
+            connection = Connection(end, arena.room, head_max=REQUEST_HEAD_MAX, limits=self._limits)
             try:
                 while (request := connection.receive()) is not None:
                     connection.send(*self._answer(*request))
@@ -117,7 +117,7 @@ class Lender:
         """Until stop(): tell each borrower everything at once, and then what is new."""
         while (taken := self._listeners.get()) is not None:
             end, life = taken
-            connection = Connection(end, _no_room, head_max=0, body_max=0)
+            connection = Connection(end, _no_room, head_max=0, limits=Limits(0))
             told: dict[Key, Outline] = {}
             said: News | None = None
             try:
@@ -183,10 +183,10 @@ class Lender:
                 with scheduling.as_ordinary():
                     found = borrowed.run(call.signatures[0], inputs, call.outputs, deadline_s=call.deadline_s)
         size = size_of(found.values())
-        if size > self._message_max:
+        if size > self._limits.body_bytes:
             raise RequestError(
                 Code.RESOURCE_EXHAUSTED,
-                f"The answer has {size} bytes, more than the {self._message_max} that serving.max_request_mb allows.",
+                f"The answer has {size} bytes; this box gives {self._limits.body_bytes} (serving.max_request_mb).",
             )
         return answered, found
 

@@ -10,10 +10,12 @@ import json
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from appliance.api.serving_config import ServingConfig
 from appliance.errors import ApplianceError
 from appliance.runtimes.dtypes import tensorflow_number
 from appliance.runtimes.memory import ALIGNMENT_BYTES
@@ -35,15 +37,29 @@ class WireError(ApplianceError):
     """What came over the wire is no message. Seen by whoever receives; the connection is of no use any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one message may hold."""
+
+    body_bytes: int
+    strings: int | None = None
+    """Of all its tensors. Each is walked through in Python, and the line shares the interpreter; None: no limit."""
+
+    @classmethod
+    def of(cls, config: ServingConfig) -> "Limits":
+        """Those that the operator has set."""
+        return cls(config.max_request_mb << 20, config.max_request_strings)
+
+
 class Connection:
     """One end. A call of send() or receive() is one thread's; it waits without the interpreter's lock."""
 
-    def __init__(self, end: socket.socket, room: Room, *, head_max: int, body_max: int) -> None:
+    def __init__(self, end: socket.socket, room: Room, *, head_max: int, limits: Limits) -> None:
         """`room` is asked once for each message received; what it gave before is overwritten if it gives it again."""
         self._socket = end
         self._room = room
         self._head_max = head_max
-        self._body_max = body_max
+        self._limits = limits
         end.settimeout(None)
 
     def send(self, head: Mapping[str, Any], tensors: Mapping[str, Array]) -> None:
@@ -69,13 +85,13 @@ class Connection:
         mark, head_bytes, body_bytes = _PREFIX.unpack(prefix)
         if mark != _MARK:
             raise WireError(f"a message on the wire begins with {bytes(mark)!r}")
-        if head_bytes > self._head_max or body_bytes > self._body_max:
+        if head_bytes > self._head_max or body_bytes > self._limits.body_bytes:
             raise WireError(f"a message of {head_bytes} and {body_bytes} bytes is longer than this side takes")
         written = bytearray(head_bytes)
         self._fill(memoryview(written))
         body = self._room(body_bytes)
         self._fill(body.data)
-        return _read(written, body)
+        return _read(written, body, self._limits.strings)
 
     def close(self) -> None:
         """Let go; the other side's receive() returns None, and so does one that waits here."""
@@ -97,6 +113,11 @@ class Connection:
                 raise WireError(f"a message was torn after {filled} of {len(view)} bytes")
             filled += count
         return True
+
+
+def strings_in(tensors: Iterable[Array]) -> int:
+    """How many strings they are."""
+    return sum(array.size for array in tensors if array.dtype.kind in "OSU")
 
 
 def size_of(tensors: Iterable[Array]) -> int:
@@ -140,15 +161,17 @@ def _aligned(size: int) -> int:
     return -(-size // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
 
 
-def _read(written: bytearray, body: Array) -> Message:
+def _read(written: bytearray, body: Array, strings_max: int | None) -> Message:
     """Raises: WireError."""
+    strings_left = len(body) if strings_max is None else strings_max
     try:
         head = json.loads(written)
         tensors, place = {}, 0
         for alias, dtype, shape, size in head.pop("tensors"):
             if size < 0 or place + size > len(body):
                 raise WireError(f"the tensor {alias!r} of {size} bytes does not lie in a body of {len(body)}")
-            tensors[str(alias)] = _array(dtype, shape, body[place : place + size])
+            tensors[str(alias)] = _array(dtype, shape, body[place : place + size], strings_left)
+            strings_left -= strings_in((tensors[str(alias)],))
             place += _aligned(size)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WireError(f"a message on the wire cannot be read: {error!r}") from error
@@ -157,7 +180,7 @@ def _read(written: bytearray, body: Array) -> Message:
     return head, tensors
 
 
-def _array(dtype: str, shape: list[int], content: Array) -> Array:
+def _array(dtype: str, shape: list[int], content: Array, strings_max: int) -> Array:
     """The tensor in its memory, or of strings a copy. Raises: WireError, ValueError, TypeError, KeyError."""
     tensorflow_number(dtype)
     if len(shape) > _RANK_MAX or not all(type(size) is int and size >= 0 for size in shape):
@@ -166,6 +189,8 @@ def _array(dtype: str, shape: list[int], content: Array) -> Array:
     for size in shape:
         count *= size
     if dtype == STRING_DTYPE:
+        if count > strings_max:
+            raise WireError(f"{count} strings are more than the {strings_max} that this side takes")
         return _strings(count, content).reshape(shape)
     if count * np.dtype(dtype).itemsize != len(content):
         raise WireError(f"{len(content)} bytes are no tensor of {dtype} with shape {shape}")

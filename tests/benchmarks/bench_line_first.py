@@ -1,9 +1,11 @@
 """The camera's verdicts while clients hammer both APIs of the same box, against quiet stretches of the same run.
 
-    python tests/benchmarks/bench_line_first.py [--stretch-s 30] [--clients 8] [--ask tiny|surface|both] [--rate 20]
+    python tests/benchmarks/bench_line_first.py [--stretch-s 30] [--clients 8] [--rate 20]
+        [--ask tiny|surface|both|text]
 
 The clients run on this machine, too, at ordinary priority. `tiny` is a model of one multiplication; `surface` is the
-camera's own model, with pictures of the size that the camera's parts have. --serving adds lines to [serving].
+camera's own model, with pictures of the size that the camera's parts have; `text` gets 4,000 strings a request, which
+the line has to walk through one by one. --serving adds lines to [serving].
 """
 
 import argparse
@@ -27,8 +29,13 @@ class Tiny(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec([None, 2], tf.float32, "x")])
     def serve(self, x):
         return {"y": 0.5 * x + 2.0}
-tiny = Tiny()
+class Text(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, "x")])
+    def serve(self, x):
+        return {"y": tf.strings.length(x)}
+tiny, text = Tiny(), Text()
 tf.saved_model.save(tiny, sys.argv[1], signatures=tiny.serve)
+tf.saved_model.save(text, sys.argv[2], signatures=text.serve)
 """
 LIMIT_S = 180
 
@@ -40,13 +47,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--stretch-s", type=float, default=30.0)
     parser.add_argument("--clients", type=int, default=8, help="half of them speak gRPC, half REST")
-    parser.add_argument("--ask", choices=["tiny", "surface", "both"], default="both")
+    parser.add_argument("--ask", choices=["tiny", "surface", "both", "text"], default="both")
     parser.add_argument("--rate", type=float, default=20.0, help="parts per second")
     parser.add_argument("--serving", default="", help="lines for the [serving] section")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        subprocess.run([sys.executable, "-c", TINY, str(folder / "tiny" / "1")], check=True, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-c", TINY, str(folder / "tiny" / "1"), str(folder / "text" / "1")],
+            check=True,
+            capture_output=True,
+        )
         broker = Mosquitto(folder / "broker").start()
         try:
             run(options, folder, broker.port)
@@ -64,7 +75,7 @@ def run(options: argparse.Namespace, folder: Path, port: int) -> None:
         line=f"takt_ms = {takt_ms}",
         recipe=f"deadline_ms = {min(takt_ms, 50)}",
         serving=f"grpc_port = {ports['grpc']}\nrest_port = {ports['rest']}\n{options.serving}",
-        extra=f'[models.tiny]\nbase_path = "{folder / "tiny"}"',
+        extra="".join(f'[models.{name}]\nbase_path = "{folder / name}"\n' for name in ("tiny", "text")),
     )
     subscriber = Subscriber(port)
     try:
@@ -148,6 +159,8 @@ def client(transport: str, port: str, model: str, length_s: str, output: str) ->
 def example(model: str) -> np.ndarray:
     if model == "tiny":
         return np.ones((1, 2), np.float32)
+    if model == "text":
+        return np.array([b"a string"] * 4_000, dtype=object)
     said = json.loads((DEMO_MODEL / "1" / "assets.extra" / "inspection.json").read_text())["input"]
     return np.random.default_rng(3).integers(0, 255, (1, said["height"], said["width"], 1), np.uint8)
 
@@ -156,7 +169,8 @@ def rest_asker(port: int, model: str):
     import http.client
 
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    body = json.dumps({"instances": example(model).tolist()})
+    array = example(model)
+    body = json.dumps({"instances": [one.decode() for one in array] if model == "text" else array.tolist()})
 
     def ask() -> bool:
         connection.request("POST", f"/v1/models/{model}:predict", body)
@@ -175,11 +189,14 @@ def grpc_asker(port: int, model: str):
     array = example(model)
     request = message("tensorflow.serving.PredictRequest")()
     request.model_spec.name = model
-    tensor = request.inputs["x" if model == "tiny" else "image"]
-    tensor.dtype = 1 if model == "tiny" else 4
+    tensor = request.inputs["image" if model == "surface" else "x"]
+    tensor.dtype = {"tiny": 1, "surface": 4, "text": 7}[model]
     for size in array.shape:
         tensor.tensor_shape.dim.add().size = size
-    tensor.tensor_content = array.tobytes()
+    if model == "text":
+        tensor.string_val.extend(array.tolist())
+    else:
+        tensor.tensor_content = array.tobytes()
     channel = grpc.insecure_channel(f"127.0.0.1:{port}")
     call = channel.unary_unary(
         "/tensorflow.serving.PredictionService/Predict",
@@ -201,7 +218,7 @@ def answers(ports: dict) -> bool:
         return all(
             asker(ports[transport], model)()
             for transport, asker in (("rest", rest_asker), ("grpc", grpc_asker))
-            for model in ("tiny", "surface")
+            for model in ("tiny", "surface", "text")
         )
     except OSError:
         return False

@@ -11,7 +11,7 @@ from running import until
 
 from appliance.dataplane import Code, RequestError
 from appliance.dataplane.local import LocalBackend
-from appliance.lending import Lender, RemoteBackend
+from appliance.lending import Lender, Limits, RemoteBackend
 from appliance.runtimes.errors import PredictError
 from appliance.runtimes.model import Signature, TensorSpec
 from appliance.serving import (
@@ -24,6 +24,7 @@ from appliance.serving import (
 )
 
 MESSAGE_MAX = 1 << 20
+LIMITS = Limits(MESSAGE_MAX, 100)
 
 
 class Adding:
@@ -91,7 +92,7 @@ class Box:
         self.manager = Manager(availability_preserving, executors=ThreadExecutor)
         self.labels = {}
         self.local = LocalBackend(self.manager, lambda name: self.labels.get(name, {}))
-        self.lender = Lender(self.local, workers, MESSAGE_MAX, lambda: dict(self.labels))
+        self.lender = Lender(self.local, workers, LIMITS, lambda: dict(self.labels))
         self.manager.monitor.subscribe(self.lender.changed)
         self.queued_max = queued_max
         self._stop = threading.Event()
@@ -105,7 +106,7 @@ class Box:
     def connect(self):
         life = self.lender.start_life()
         self.lives.append(life)
-        remote = RemoteBackend(life.theirs[0], life.theirs[1:], message_max=MESSAGE_MAX, queued_max=self.queued_max)
+        remote = RemoteBackend(life.theirs[0], life.theirs[1:], limits=LIMITS, queued_max=self.queued_max)
         self._hearing.append(threading.Thread(target=remote.hear))
         self._hearing[-1].start()
         until(lambda: remote.is_known, "the first news", 10)
@@ -337,6 +338,9 @@ def test_what_is_too_large_is_refused_on_both_ways(box):
     with remote.borrow("m", None) as borrowed:
         with pytest.raises(RequestError, match="max_request_mb") as refused:
             borrowed.run("serving_default", {"x": np.zeros((MESSAGE_MAX, 2), np.float32)})
+        assert code(refused) is Code.RESOURCE_EXHAUSTED
+        with pytest.raises(RequestError, match="max_request_strings") as refused:
+            borrowed.run("serving_default", {"x": np.array([b""] * 101, dtype=object)})
         assert code(refused) is Code.RESOURCE_EXHAUSTED
         model.run = lambda *_: {"y": np.zeros(MESSAGE_MAX, np.float32)}
         with pytest.raises(RequestError, match="answer has") as refused:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from appliance.lending import Connection, WireError
+from appliance.lending import Connection, Limits, WireError
 from appliance.lending.arena import Arena
 from appliance.lending.call import Call
 from appliance.lending.wire import size_of
@@ -33,7 +33,7 @@ def ends():
 @pytest.fixture
 def wire(ends):
     """A sender and a receiver."""
-    sender, receiver = (Connection(one, fresh, head_max=10_000, body_max=BODY_MAX) for one in ends)
+    sender, receiver = (Connection(one, fresh, head_max=10_000, limits=Limits(BODY_MAX, 100)) for one in ends)
     return sender, receiver
 
 
@@ -80,7 +80,9 @@ def test_a_tensor_arrives_as_it_was(wire, array):
 def test_size_of_is_what_travels(wire):
     tensors = {"a": np.ones(5, np.float32), "s": np.array([b"abc", b""], dtype=object), "e": np.empty(0, np.int8)}
     asked = []
-    receiver = Connection(wire[1]._socket, lambda size: asked.append(size) or fresh(size), head_max=999, body_max=999)
+    receiver = Connection(
+        wire[1]._socket, lambda size: asked.append(size) or fresh(size), head_max=999, limits=Limits(999)
+    )
     wire[0].send({}, tensors)
     assert receiver.receive() is not None
     assert asked == [size_of(tensors.values())]
@@ -129,12 +131,15 @@ def tensor(dtype, shape, size, body):
         tensor("object", [1000], 64, bytes(64)),
         tensor("object", [1], 64, struct.pack("<I", 2**32 - 1).ljust(64)),
         tensor("object", [0], 64, bytes(64)),
+        tensor("object", [101], 404, bytes(448)),
         tensor("float32", [10**18, 0], 0, b""),
     ],
 )
 def test_what_is_no_message_is_refused_before_room_is_made(ends, raw):
     asked = []
-    receiver = Connection(ends[1], lambda size: asked.append(size) or fresh(size), head_max=10_000, body_max=BODY_MAX)
+    receiver = Connection(
+        ends[1], lambda size: asked.append(size) or fresh(size), head_max=10_000, limits=Limits(BODY_MAX, 100)
+    )
     ends[0].sendall(raw)
     ends[0].shutdown(socket.SHUT_WR)
     try:
@@ -159,7 +164,7 @@ def test_random_bytes_never_do_anything_but_end_the_connection():
         with ours, theirs:
             ours.sendall(bytes(damaged[: generator.integers(1, len(good) + 1)]))
             ours.shutdown(socket.SHUT_WR)
-            receiver = Connection(theirs, fresh, head_max=10_000, body_max=BODY_MAX)
+            receiver = Connection(theirs, fresh, head_max=10_000, limits=Limits(BODY_MAX, 100))
             try:
                 received = receiver.receive()
             except WireError:
