@@ -66,8 +66,9 @@ def regressions(values: Sequence[float]) -> str:
 
 
 def error_text(text: str) -> str:
-    """`error`, whatever characters the text holds."""
-    return _document("error", quoted(text.encode("utf-8", "surrogateescape")))
+    """`error`, whatever bytes the text quotes: half a character is shown as U+FFFD, so that clients can read it."""
+    readable = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _document("error", quoted(readable.encode()))
 
 
 def _document(key: str, value: str) -> str:
