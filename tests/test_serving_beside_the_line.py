@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from running import DEMO_MODEL, free_port, until
 from test_life_of_a_part import SLOW_MODEL, child_of
+from test_scheduling import real_time_is_allowed, threads
 
 from appliance.protos import message
 
@@ -314,6 +315,22 @@ def together_with_one_at_work(client, picture):
         client.predict("slow", picture, timeout_s=0.05)
     finally:
         at_work.join(ANSWER_S)
+
+
+@pytest.mark.skipif(not real_time_is_allowed(), reason="NOT VERIFIED: no real-time priority here (ulimit -r)")
+def test_who_lends_and_who_serves_keep_off_the_line_s_processors(appliance, subscriber, client):
+    line = appliance(serving=client.serving, **PACE).start()
+    until(client.answers, "both APIs to answer", 180)
+    found = threads(line.process.pid)
+    policy, priority, processors = found["lend/0"]
+    assert (policy, priority) == (os.SCHED_RR, 1)
+    assert priority < min(one[1] for name, one in found.items() if name.startswith("top/"))
+    surface = child_of(line, "appliance.surface")
+    assert os.getpriority(os.PRIO_PROCESS, surface) == 10
+    if os.cpu_count() > 1:
+        assert not processors & found["top/station"][2]
+        assert not os.sched_getaffinity(surface) & found["top/station"][2]
+    assert line.stop() == 0
 
 
 def test_where_nobody_wants_it_there_is_no_such_process(appliance, subscriber):
