@@ -63,13 +63,13 @@ def _running(
     return Running(server, job, asked, model.y)
 
 
-def ours(engine: str, ask: Callable[[BenchModel], q.Question]) -> Callable[[BenchModel, Path], Running]:
+def ours(engine: str, ask: Callable[[BenchModel], q.Question], *flags: str) -> Callable[[BenchModel, Path], Running]:
     def build(model: BenchModel, folder: Path) -> Running:
         config = folder / "models.config"
         config.write_text(model_config([(model.name, model.base)]))
         asked = ask(model)
         grpc_port, rest_port = free_port(), free_port()
-        command = serve_command(config, engine, grpc_port, rest_port)
+        command = serve_command(config, engine, grpc_port, rest_port, *flags)
         return _running(
             command, grpc_port if asked.is_grpc else rest_port, asked, model, folder, {"PYTHONPATH": str(REPOSITORY)}
         )
@@ -147,6 +147,12 @@ def _pytriton(model: BenchModel, folder: Path) -> Running:
 
 CONTENDERS = (
     Contender("ours", "gRPC, SavedModel", ours("tensorflow-saved-model", q.tfs_grpc), is_ours=True),
+    Contender(
+        "ours-one-thread",
+        "gRPC, SavedModel, 1 thread each",
+        ours("tensorflow-saved-model", q.tfs_grpc, "--tensorflow_intra_op_parallelism=1"),
+        is_ours=True,
+    ),
     Contender("ours-frozen", "gRPC, frozen graph", ours("tensorflow-frozen", q.tfs_grpc), is_ours=True),
     Contender("ours-litert", "gRPC, LiteRT", ours("litert", q.tfs_grpc), is_ours=True),
     Contender("ours-rest", "REST instances, SavedModel", ours("tensorflow-saved-model", q.tfs_rest), is_ours=True),

@@ -35,7 +35,7 @@ def point(records: Sequence[Record], begin_s: float = -math.inf, end_s: float = 
     if not len(answered) or not len(gaps):
         return Point(0.0, math.nan, math.nan, math.nan, math.nan, len(answered), errors)
     p50, p99 = np.percentile(answered, [50, 99])
-    span_s = min(end_s, times[-1]) - max(begin_s, times[0])
+    span_s = min(end_s, times[-1]) - max(begin_s, (ended - took).min())
     return Point(
         rps=len(answered) / span_s,
         p50_ms=float(p50),

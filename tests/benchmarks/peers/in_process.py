@@ -1,6 +1,7 @@
-"""The floor: the engine in a bare loop, no server. `python in_process.py ENGINE SAVED_MODEL NPZ SECONDS THREADS...`.
+"""The floor: the engine in a bare loop with the server's own settings, and no server.
 
-Prints one JSON line: for each number of threads, the seconds that each call took and how long the loop ran.
+`python in_process.py ENGINE INTRA_OP SAVED_MODEL NPZ SECONDS PREPARED_FOLDER THREADS...` prints one JSON line: for each
+number of threads, the seconds that each call took and how long the loop ran.
 """
 
 import json
@@ -11,20 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
+from appliance.serve.settings import runtime_config
+from appliance.serve.values import Values
 from appliance.serving import ServableId
 
 
 def main() -> None:
-    engine, folder, npz, seconds = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4])
-    cache = Path(sys.argv[5])
-    model = SavedModelLoader(folder, RuntimeConfig(cache=cache, engines=(engine,))).load(ServableId("floor", 1))
+    engine, intra_op, folder, npz, seconds, cache, *counts = sys.argv[1:]
+    flags = {"engines": engine, "prepared_folder": cache, "model_base_path": folder}
+    flags["tensorflow_intra_op_parallelism"] = int(intra_op)
+    model = SavedModelLoader(Path(folder), runtime_config(Values(flags))).load(ServableId("floor", 1))
     with np.load(npz) as archive:
         inputs = {"x": archive["x"]}
     found = {}
-    for threads in map(int, sys.argv[6:]):
-        found[threads] = run(model, inputs, seconds, threads)
+    for count in map(int, counts):
+        found[count] = run(model, inputs, float(seconds), count)
     print(json.dumps(found))
 
 

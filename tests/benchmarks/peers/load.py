@@ -36,6 +36,8 @@ class Record:
     """-1: an error."""
     answers: list[bytes]
     errors: list[str]
+    cpu_s: float
+    """What the client itself spent: it shares the processors with the server."""
 
 
 class Clients:
@@ -139,6 +141,7 @@ def _client(pipe: Connection) -> None:
 def _loop(ask: Callable[[], bytes], pipe: Connection) -> Record:
     ended, took, which, errors = [], [], [], []
     answers: list[bytes] = []
+    spent_s = time.process_time()
     while not pipe.poll():
         begun = time.monotonic()
         try:
@@ -154,5 +157,6 @@ def _loop(ask: Callable[[], bytes], pipe: Connection) -> Record:
         ended.append(now)
         took.append(now - begun)
         which.append(number)
+    spent_s = time.process_time() - spent_s
     pipe.recv()
-    return Record(np.array(ended), np.array(took), np.array(which, int), answers[:1000], errors[:20])
+    return Record(np.array(ended), np.array(took), np.array(which, int), answers[:1000], errors[:20], spent_s)
