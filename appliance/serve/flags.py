@@ -50,8 +50,12 @@ _RUNNING: Final = (
     Flag("num_tflite_pools", _CPUS, "interpreters of one TensorFlow Lite model, times those of a pool"),
     Flag("num_tflite_interpreters_per_pool", 1, "see --num_tflite_pools"),
     Flag("per_process_gpu_memory_fraction", 0.0, "share of the GPU's memory; 0: as much as is needed"),
-    Flag("tensorflow_session_parallelism", 0, "threads of a session, for both of the next two; 0: TensorFlow's choice"),
-    Flag("tensorflow_intra_op_parallelism", 0, "threads for one operation"),
+    Flag("tensorflow_session_parallelism", 0, "threads of a session, for both of the next two"),
+    Flag(
+        "tensorflow_intra_op_parallelism",
+        0,
+        "threads for one operation; 0: one, the request's own; -1: one for each processor, for large models",
+    ),
     Flag("tensorflow_inter_op_parallelism", 0, "operations of one request beside each other"),
     Flag("tensorflow_session_config_file", "", "text of a ConfigProto; the flags above go before it"),
 )

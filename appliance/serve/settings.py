@@ -117,13 +117,16 @@ def _gpu(values: Values) -> GpuConfig | None:
 def _session(values: Values) -> SessionConfig:
     file = values.text("tensorflow_session_config_file")
     base = read_message("tensorflow.ConfigProto", Path(file)).SerializeToString() if file else b""
-    intra_op = _parallelism(values, "intra_op")
-    inter_op = _parallelism(values, "inter_op")
+    if not _asks_for_threads(values):
+        # One thread: what a model of a camera's size gains by several it loses to handing over (decision 13).
+        return SessionConfig(base=base, intra_op=None if base else 1)
     return SessionConfig(
-        base=base,
-        intra_op=intra_op if intra_op or not base else None,
-        inter_op=inter_op or None,
+        base=base, intra_op=_parallelism(values, "intra_op"), inter_op=_parallelism(values, "inter_op") or None
     )
+
+
+def _asks_for_threads(values: Values) -> bool:
+    return any(values.whole(f"tensorflow_{each}_parallelism") for each in ("session", "intra_op", "inter_op"))
 
 
 def _parallelism(values: Values, which: str) -> int:

@@ -18,7 +18,7 @@ def test_without_flags_a_model_runs_as_its_saved_model_on_the_processor():
     assert runtime.tags == ("serve",)
     assert runtime.gpu is None
     assert runtime.warm_up
-    assert (runtime.session.intra_op, runtime.session.inter_op) == (0, None)
+    assert (runtime.session.intra_op, runtime.session.inter_op) == (1, None)  # on the request's own thread
     assert settings.metrics_path(values()) is None
     assert settings.batching(values()) is None
 
@@ -30,6 +30,7 @@ def test_without_flags_a_model_runs_as_its_saved_model_on_the_processor():
         ({"tensorflow_intra_op_parallelism": 2}, (2, None)),
         ({"tensorflow_intra_op_parallelism": 2, "tensorflow_inter_op_parallelism": 4}, (2, 4)),
         ({"tensorflow_inter_op_parallelism": 4}, (0, 4)),
+        ({"tensorflow_intra_op_parallelism": -1}, (0, None)),
     ],
 )
 def test_threads_of_a_session(given, threads):

@@ -148,9 +148,9 @@ def _pytriton(model: BenchModel, folder: Path) -> Running:
 CONTENDERS = (
     Contender("ours", "gRPC, SavedModel", ours("tensorflow-saved-model", q.tfs_grpc), is_ours=True),
     Contender(
-        "ours-one-thread",
-        "gRPC, SavedModel, 1 thread each",
-        ours("tensorflow-saved-model", q.tfs_grpc, "--tensorflow_intra_op_parallelism=1"),
+        "ours-all-threads",
+        "gRPC, SavedModel, a thread a processor",
+        ours("tensorflow-saved-model", q.tfs_grpc, "--tensorflow_intra_op_parallelism=-1"),
         is_ours=True,
     ),
     Contender("ours-frozen", "gRPC, frozen graph", ours("tensorflow-frozen", q.tfs_grpc), is_ours=True),
