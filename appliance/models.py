@@ -15,6 +15,7 @@ from appliance.inspection import RecipeConfig
 from appliance.runtimes.config import GpuConfig, RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
+from appliance.runtimes.warmup import WARM_UP_FILE
 from appliance.scheduling import spare_processors, stand_back
 from appliance.serving import (
     Executor,
@@ -125,7 +126,7 @@ class Models:
 
     def _loader(self, new: ServableId, folder: Path) -> FittingLoader:
         config = self._config
-        inner = SavedModelLoader(folder, runtime_config(config, new.name, self._prepared))
+        inner = SavedModelLoader(folder, runtime_config(config, new.name, self._prepared), _replay)
         return FittingLoader(inner, lambda: self._recipes_of(new.name))
 
     def _status(self, state: ServableState) -> ModelStatus:
@@ -161,6 +162,16 @@ def runtime_config(config: ApplianceConfig, name: str, prepared: Path) -> Runtim
         tolerance_absolute=model.tolerance,
         tolerance_relative=model.tolerance,
     )
+
+
+def _replay(model: Model, folder: Path) -> int:
+    """Run the requests that a version brings with it; how many there were. Raises: WarmUpFailed, OSError."""
+    if not (folder / WARM_UP_FILE).is_file():
+        return 0
+    from appliance.dataplane.metrics import Metrics
+    from appliance.dataplane.warmup_records import replay  # messages take memory that a line without them spares
+
+    return replay(model, folder, metrics=Metrics())
 
 
 def lending_workers(config: ApplianceConfig) -> int:

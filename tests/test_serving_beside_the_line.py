@@ -79,6 +79,12 @@ class Client:
         found = said["model_version_status"] if status == 200 else []
         return sorted(int(one["version"]) for one in found if one["state"] == "AVAILABLE")
 
+    def state(self, version):
+        """Of a version of the line's model; None where nobody knows it."""
+        status, said = self.rest("surface")
+        found = said["model_version_status"] if status == 200 else []
+        return next((one["state"] for one in found if one["version"] == str(version)), None)
+
     def answers(self):
         """Whether the model answers over both."""
         try:
@@ -186,6 +192,24 @@ def test_no_request_fails_while_the_model_is_swapped_under_clients_and_camera(ap
     assert refused.value.code() is grpc.StatusCode.NOT_FOUND
     until(lambda: subscriber.results[-1]["model"]["version"] == 2, "the camera's parts to be judged by version 2")
     assert line.stop() == 0
+    assert_no_part_was_missed(subscriber)
+
+
+def test_a_version_whose_recorded_requests_fail_judges_no_part(appliance, subscriber, client, tmp_path):
+    base = tmp_path / "models"
+    shutil.copytree(DEMO_MODEL / "1", base / "1")
+    line = appliance(base_path=base, serving=client.serving, **PACE).start()
+    until(client.answers, "both APIs to answer", 180)
+    shutil.copytree(base / "1", base / "staging")
+    (base / "staging" / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"these are no records")
+    (base / "staging").rename(base / "2")
+    until(lambda: client.state(2) == "END", "version 2 to be refused", 120)
+    found = next(one for one in client.rest("surface")[1]["model_version_status"] if one["version"] == "2")
+    assert found["status"]["error_code"] == "DATA_LOSS"
+    assert "Please verify your warmup data is in TFRecord format." in found["status"]["error_message"]
+    assert client.predict()[0] == 1
+    assert line.stop() == 0
+    assert {result["model"]["version"] for result in subscriber.results if result["model"]} == {1}
     assert_no_part_was_missed(subscriber)
 
 

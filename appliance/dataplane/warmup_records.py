@@ -24,10 +24,10 @@ from appliance.dataplane.tfrecord import records_of
 from appliance.protos import message
 from appliance.runtimes.errors import WarmUpFailed
 from appliance.runtimes.model import Model
+from appliance.runtimes.warmup import WARM_UP_FILE
 from appliance.serving import ServableId, ServableState
 
 RECORDS_MAX: Final = 1000
-_FILE: Final = Path("assets.extra") / "tf_serving_warmup_requests"
 _SHOWN_BYTES: Final = 1024
 _UNSUPPORTED: Final = ("session_run_log", "predict_streamed_log")
 
@@ -42,7 +42,7 @@ def replay(model: Model, folder: Path, *, metrics: Metrics, iterations: int = 1)
 
     Takes as long as the model takes for them. Raises: WarmUpFailed, OSError.
     """
-    file = folder / _FILE
+    file = folder / WARM_UP_FILE
     if not file.is_file():
         return 0
     started = time.monotonic()

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
 from appliance.runtimes.errors import InvalidInput, PredictError
 from appliance.runtimes.model import STRING_DTYPE, Array, BoundCall, Model, Signature, TensorSpec
 
+WARM_UP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+"""Where a version brings requests to be replayed before it serves, as TensorFlow Serving has it."""
 _RUNS_MIN = 3
 _RUNS_MAX = 12
 _PICTURE_RANK, _PICTURE_SIZE = 4, 64
