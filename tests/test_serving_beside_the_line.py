@@ -260,6 +260,7 @@ def test_a_label_moves_with_a_reload(appliance, subscriber, client, tmp_path):
         shutil.copytree(DEMO_MODEL / "1", base / version)
     labels = "versions = { latest = 2 }\nlabels = { stable = %d }"
     line = appliance(base_path=base, serving=client.serving, model=labels % 1, **PACE).start()
+    until(client.answers, "both APIs to answer", 180)
     until(lambda: client.available("surface") == [1, 2], "both versions", 180)
     assert client.predict(label="stable")[0] == 1
     line.config_file.write_text(line.config_file.read_text().replace("stable = 1", "stable = 2"))

@@ -1,5 +1,6 @@
 """Loaders that keep the contract, complain when others break it, and misbehave on request; and patient executors."""
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
@@ -15,6 +16,14 @@ from appliance.serving import (
     availability_preserving,
     main_ram,
 )
+
+STRANGERS = set()
+"""Threads that were there before the test: other packages' servers may live as long as the session."""
+
+
+def own_threads(*beginnings):
+    """This test's, by how their names begin."""
+    return [one for one in threading.enumerate() if one not in STRANGERS and one.name.startswith(beginnings)]
 
 
 class Bench:

@@ -8,7 +8,7 @@ import threading
 import time
 
 import pytest
-from serving.doubles import Bench, HandManager, broken
+from serving.doubles import Bench, HandManager, broken, own_threads
 
 from appliance.serving import (
     FileSystemSource,
@@ -254,9 +254,8 @@ def test_stopping_is_bounded_where_a_borrower_or_a_loader_hangs_and_says_what_is
         assert manager.stop(0.05) == [ServableId("borrowed", 1), ServableId("hanging", 1)]
         assert time.monotonic() - began < LIMIT_S / 2
     go_on.set()
-    for thread in threading.enumerate():
-        if thread.name in ("load-0", "unload-0"):
-            thread.join(LIMIT_S)
+    for thread in own_threads("load-", "unload-"):
+        thread.join(LIMIT_S)
 
 
 # --- 8: there, memory of GPUs is not counted ----------------------------------------------------------------------

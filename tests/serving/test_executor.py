@@ -3,6 +3,7 @@ import threading
 
 import pytest
 from running import until
+from serving.doubles import own_threads
 
 from appliance.serving import ThreadExecutor, thread_executors
 
@@ -77,7 +78,7 @@ def in_parallel(executor, threads):
 
 
 def threads_named(name):
-    return [thread for thread in threading.enumerate() if thread.name.startswith(f"{name}-")]
+    return own_threads(f"{name}-")
 
 
 def test_more_threads_work_at_once_and_those_too_many_leave_without_losing_a_task():

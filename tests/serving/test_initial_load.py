@@ -2,7 +2,7 @@ import threading
 
 import pytest
 from running import until
-from serving.doubles import Bench, HandManager, broken
+from serving.doubles import Bench, HandManager, broken, own_threads
 
 from appliance.serving import Manager, ManagerState, NotAvailable, availability_preserving, load_initially
 
@@ -21,7 +21,7 @@ def manager():
 
 
 def load_threads():
-    return sum(thread.name.startswith("load-") for thread in threading.enumerate())
+    return len(own_threads("load-"))
 
 
 def test_at_first_models_load_at_the_same_time_and_later_one_by_one(manager):

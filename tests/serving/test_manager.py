@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from serving.doubles import Bench, CancellableLoader, HandManager, broken
+from serving.doubles import Bench, CancellableLoader, HandManager, broken, own_threads
 
 from appliance.serving import (
     HarnessState,
@@ -566,7 +566,7 @@ def test_stopping_unloads_everything_and_leaves_no_thread(bench):
     assert manager.stop(LIMIT_S) == []
     assert bench.loaded == {}
     assert bench.loads == bench.unloads
-    assert not [thread for thread in threading.enumerate() if thread.name in ("load-0", "unload-0")]
+    assert own_threads("load-", "unload-") == []
 
 
 def test_stopping_waits_for_borrowers_and_for_loads_under_way(bench):
