@@ -98,6 +98,12 @@ def client():
     return Client(free_port(), free_port())
 
 
+def up(client, subscriber):
+    """Both APIs answer, and parts are judged."""
+    until(client.answers, "both APIs to answer", 180)
+    until(lambda: any(result["evaluation"] != "Undefined" for result in subscriber.results), "a part to be judged", 60)
+
+
 def together(bodies):
     """Run all at once, and re-raise what one of them raised."""
     raised = []
@@ -136,7 +142,7 @@ def resident_mb(pid):
 
 def test_both_apis_answer_as_the_line_s_own_model_does_while_parts_pass(appliance, subscriber, client):
     line = appliance(serving=client.serving, model="labels = { stable = 1 }", **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     version, scores = client.predict()
     assert version == 1
     assert sum(scores) == pytest.approx(1.0, abs=1e-3)
@@ -167,7 +173,7 @@ def test_no_request_fails_while_the_model_is_swapped_under_clients_and_camera(ap
     base = tmp_path / "models"
     shutil.copytree(DEMO_MODEL / "1", base / "1")
     line = appliance(base_path=base, serving=client.serving, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     versions, swapped = set(), threading.Event()
 
     def ask():
@@ -199,7 +205,7 @@ def test_a_version_whose_recorded_requests_fail_judges_no_part(appliance, subscr
     base = tmp_path / "models"
     shutil.copytree(DEMO_MODEL / "1", base / "1")
     line = appliance(base_path=base, serving=client.serving, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     shutil.copytree(base / "1", base / "staging")
     (base / "staging" / "assets.extra" / "tf_serving_warmup_requests").write_bytes(b"these are no records")
     (base / "staging").rename(base / "2")
@@ -215,7 +221,7 @@ def test_a_version_whose_recorded_requests_fail_judges_no_part(appliance, subscr
 
 def test_a_serving_process_that_is_killed_comes_back_and_the_line_judges_on(appliance, subscriber, client):
     line = appliance(serving=client.serving, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     first = child_of(line, "appliance.surface")
     os.kill(first, signal.SIGKILL)
     until(lambda: "The serving process ended with code -9" in line.log(), "the loss in the log")
@@ -243,7 +249,7 @@ def test_a_port_that_is_taken_is_said_tried_again_and_stops_nothing(appliance, s
 
 def test_nobody_on_the_network_changes_what_judges_parts(appliance, subscriber, client):
     line = appliance(serving=client.serving, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     request = message("tensorflow.serving.ReloadConfigRequest")()
     request.config.model_config_list.config.add(name="other", base_path="/srv/other", model_platform="tensorflow")
     with pytest.raises(grpc.RpcError) as refused:
@@ -260,7 +266,7 @@ def test_a_label_moves_with_a_reload(appliance, subscriber, client, tmp_path):
         shutil.copytree(DEMO_MODEL / "1", base / version)
     labels = "versions = { latest = 2 }\nlabels = { stable = %d }"
     line = appliance(base_path=base, serving=client.serving, model=labels % 1, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     until(lambda: client.available("surface") == [1, 2], "both versions", 180)
     assert client.predict(label="stable")[0] == 1
     line.config_file.write_text(line.config_file.read_text().replace("stable = 1", "stable = 2"))
@@ -273,7 +279,7 @@ def test_a_label_moves_with_a_reload(appliance, subscriber, client, tmp_path):
 
 def test_what_is_no_request_at_all_harms_nobody(appliance, subscriber, client):
     line = appliance(serving=client.serving, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     first = child_of(line, "appliance.surface")
     generator = np.random.default_rng(4)
     for port in (client.grpc_port, client.rest_port):
@@ -305,7 +311,7 @@ def test_a_slow_model_keeps_its_clients_waiting_and_nobody_else(appliance, subsc
     subprocess.run([sys.executable, "-c", SLOW_MODEL, str(version)], check=True, capture_output=True)
     slow = f'[models.slow]\nbase_path = "{version.parent}"\nengines = ["tensorflow-saved-model"]'
     line = appliance(serving=f"{client.serving}\nmax_queued = 2\nworkers = 1", extra=slow, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     picture = np.zeros((1, 32, 32, 1), np.uint8)
     until(lambda: client.available("slow"), "the slow model", 120)
     codes = []
@@ -345,7 +351,7 @@ def together_with_one_at_work(client, picture):
 @pytest.mark.skipif(not real_time_is_allowed(), reason="NOT VERIFIED: no real-time priority here (ulimit -r)")
 def test_who_lends_and_who_serves_keep_off_the_line_s_processors(appliance, subscriber, client):
     line = appliance(serving=client.serving, **PACE).start()
-    until(client.answers, "both APIs to answer", 180)
+    up(client, subscriber)
     found = threads(line.process.pid)
     policy, priority, processors = found["lend/0"]
     assert (policy, priority) == (os.SCHED_RR, 1)

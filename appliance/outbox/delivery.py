@@ -36,6 +36,9 @@ _REWIND_S: Final = 5.0
 _REWIND_MAX_ROWS: Final = 50
 """A broker that crashes forgets what it had acknowledged and not yet saved: so much is sent again after a lost
 connection. Only what was acknowledged on that very connection, or short connections would never come further."""
+_CUT_OFF_S: Final = 5.0
+_CUT_OFFS_MAX: Final = 3
+"""Connections that ended so soon, one after the other, with the same retained topic under way: it is the reason."""
 _PROPERTIES_MAX_BYTES: Final = 1024
 
 
@@ -64,6 +67,9 @@ class Delivery:
         self._refusal: str | None = None
         self._retained_refusal: str | None = None
         self._forgive_ns = 0
+        self._opened_ns: int | None = None
+        self._suspects: dict[str, int] = {}
+        """Retained topic -> cut-offs in a row at which it was under way."""
         self._read_problem: str | None = None
         self._write_problem: str | None = None
 
@@ -226,6 +232,7 @@ class Delivery:
     def _handle(self, event: Event) -> None:
         match event:
             case Opened():
+                self._opened_ns = time.monotonic_ns()
                 self._window_max = min(self._config.window, event.receive_maximum)
                 self._packet_max_bytes = event.packet_max_bytes
                 self._retained.put(AVAILABILITY, ONLINE)
@@ -233,6 +240,7 @@ class Delivery:
             case Receipt():
                 self._take_receipt(event)
             case Closed():
+                self._suspect_retained()
                 self._rewind(event.end)
                 self._start_again()
 
@@ -277,6 +285,21 @@ class Delivery:
         if refusal != self._retained_refusal:
             _log.error("%s", refusal)
         self._retained_refusal = refusal
+
+    def _suspect_retained(self) -> None:
+        """Some brokers cut us off for a message that they refuse, and their answer is lost with the connection.
+
+        What was under way at several cut-offs in a row is taken for refused: results do not wait for it.
+        """
+        if self._opened_ns is None or time.monotonic_ns() - self._opened_ns > _CUT_OFF_S * 1e9:
+            self._suspects.clear()
+            return
+        self._opened_ns = None
+        under_way = {topic for topic in self._under_way.values() if isinstance(topic, str)} - {AVAILABILITY}
+        self._suspects = {topic: self._suspects.get(topic, 0) + 1 for topic in under_way}
+        for topic, cut_offs in self._suspects.items():
+            if cut_offs >= _CUT_OFFS_MAX:
+                self._refuse_retained(topic, self._refused(topic, "it ends the connection without an answer"))
 
     def _row_taken(self, row: Row, *, nobody_listens: bool) -> None:
         self.published_total += 1
