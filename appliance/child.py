@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -23,7 +24,7 @@ _LEAVES_S: Final = 2.0
 """A child that talks to us no more has so long to end by itself."""
 
 
-class Child:
+class Child(ABC):
     """Keeps one process running, whatever becomes of it.
 
     Threads: run() is the owner's thread for it; every other method may be called by any.
@@ -72,12 +73,13 @@ class Child:
             wait_s = min(wait_s * 2, _BACK_OFF_S[1])
         self._gone.set()
 
+    @abstractmethod
     def _live(self) -> int:
-        raise NotImplementedError
+        """Start it, and listen to it until it ends; its exit code."""
 
+    @abstractmethod
     def _heard(self, message: Message) -> None:
         """What it said. Raises: ValueError, KeyError, TypeError where that means nothing."""
-        raise NotImplementedError
 
     def _run_once(
         self, module: str, arguments: Sequence[str], inherited: Sequence[socket.socket], is_wanted: Callable[[], bool]

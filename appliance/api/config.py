@@ -1,14 +1,29 @@
-"""The `[http]` part of the operator's file."""
+"""The `[http]` part of the operator's file, and what an address to listen on is in all of it."""
 
 import ipaddress
+from typing import Annotated
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import AfterValidator, BaseModel, Field
+
+
+def _an_address_and_no_name(host: str) -> str:
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise ValueError(
+            f"{host!r} is not an IP address; write 127.0.0.1 for this box only, 0.0.0.0 for every network "
+            "(a name would need the network at start)"
+        ) from None
+
+
+ListenAddress = Annotated[str, AfterValidator(_an_address_and_no_name)]
+"""An IP address of this box, 0.0.0.0 or ::."""
 
 
 class HttpConfig(BaseModel, extra="forbid", frozen=True):
     """Where the box answers health, metrics and model status. It answers everybody who can reach the port."""
 
-    host: str = Field(
+    host: ListenAddress = Field(
         default="127.0.0.1",
         description="IP address to listen on. 127.0.0.1: this box only. 0.0.0.0 (or ::): every network it is on; "
         "there is no login, so open it to a plant network only.",
@@ -17,14 +32,3 @@ class HttpConfig(BaseModel, extra="forbid", frozen=True):
     threads: int = Field(
         default=4, ge=1, le=32, description="Answers worked on at once; a slow client does not hold one."
     )
-
-    @field_validator("host")
-    @classmethod
-    def _an_address_and_no_name(cls, host: str) -> str:
-        try:
-            return str(ipaddress.ip_address(host))
-        except ValueError:
-            raise ValueError(
-                f"{host!r} is not an IP address; write 127.0.0.1 for this box only, 0.0.0.0 for every network "
-                "(a name would need the network at start)"
-            ) from None

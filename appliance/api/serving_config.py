@@ -1,16 +1,17 @@
 """The `[serving]` part of the operator's file: TensorFlow Serving's two APIs beside the line."""
 
-import ipaddress
 from pathlib import Path
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
+
+from appliance.api.config import ListenAddress
 
 
 class ServingConfig(BaseModel, extra="forbid", frozen=True):
     """Where the line's models answer requests from the network, and how much they may ask."""
 
     enabled: bool = Field(default=True, description="answer TensorFlow Serving's gRPC and REST requests")
-    host: str = Field(
+    host: ListenAddress = Field(
         default="127.0.0.1",
         description="IP address to listen on. 127.0.0.1: this box only. 0.0.0.0 (or ::): every network it is on; "
         "there is no login, so open it to a plant network only.",
@@ -57,14 +58,3 @@ class ServingConfig(BaseModel, extra="forbid", frozen=True):
         description="Memory of the process that answers; where that is not enough it is started anew, and never the "
         "line.",
     )
-
-    @field_validator("host")
-    @classmethod
-    def _an_address_and_no_name(cls, host: str) -> str:
-        try:
-            return str(ipaddress.ip_address(host))
-        except ValueError:
-            raise ValueError(
-                f"{host!r} is not an IP address; write 127.0.0.1 for this box only, 0.0.0.0 for every network "
-                "(a name would need the network at start)"
-            ) from None

@@ -2,11 +2,10 @@
 
 import http.server
 import json
-import shutil
-import subprocess
 import threading
 
 import pytest
+from certificates import make_certificates
 from model_server import ModelServer
 
 
@@ -20,22 +19,8 @@ def test_a_unix_socket(said, served):
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
-    """A root, and a server's and a client's certificate by it."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl program is not there: no certificates can be made")
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *new, "-days", "2", "-subj", "/CN=ca", "-keyout", "ca.key", "-out", "ca.pem")
-    (folder / "names").write_text("subjectAltName=IP:127.0.0.1")
-    for name in ("server", "client"):
-        openssl("req", *new, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        by_ca = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-        openssl("x509", "-req", "-in", f"{name}.csr", *by_ca, "-out", f"{name}.pem")
-    return folder
+    """The folder of a root, and a server's and a client's certificate by it."""
+    return make_certificates(tmp_path_factory.mktemp("certificates"))
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,10 @@
 """The ways in: a UNIX socket, TLS, mutual TLS, REST, metrics, health."""
 
 import os
-import shutil
-import subprocess
 
 import grpc
 import pytest
+from certificates import make_certificates
 from running import until
 from served import Client, refused
 
@@ -28,22 +27,7 @@ def test_a_unix_socket_alone(server, bases, tmp_path):
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A root, a server's and a client's certificate, and a stranger's; as PEM texts."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the openssl program is not there: no certificates can be made")
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    for root in ("ca", "stranger_ca"):
-        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={root}",
-                "-keyout", f"{root}.key", "-out", f"{root}.pem")  # fmt: skip
-    (folder / "names").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1")
-    for name, root in (("server", "ca"), ("client", "ca"), ("stranger", "stranger_ca")):
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.csr")  # fmt: skip
-        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", f"{root}.pem", "-CAkey", f"{root}.key",
-                "-CAcreateserial", "-days", "2", "-extfile", "names", "-out", f"{name}.pem")  # fmt: skip
+    folder = make_certificates(tmp_path_factory.mktemp("certificates"))
     return {file.name: file.read_text() for file in folder.iterdir() if file.suffix in (".pem", ".key")}
 
 

@@ -50,7 +50,7 @@ class RestApp:
         except BodyTooLarge:
             text = f"The body is larger than {self._settings.body_max_bytes} bytes, which is the most that is taken."
             return Answer(413, error_text(text).encode())
-        except Exception:  # nothing that a request does may end the server, and no client sees a traceback
+        except Exception:  # the boundary of a request: a defect is logged, and no client sees a traceback
             log.exception("%s %s could not be answered", request.verb, request.path[:200])
             return Answer(500, error_text("The server made a mistake; its log says which.").encode())
 

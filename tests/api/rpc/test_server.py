@@ -1,12 +1,11 @@
 """Ports, limits, deadlines, encryption, the end: what holds for every call."""
 
-import shutil
-import subprocess
 import threading
 
 import grpc
 import pytest
 from api.rpc.rpc_box import INFERENCE, predict_request
+from certificates import make_certificates
 from dataplane.numpy_model import Gate
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
@@ -182,20 +181,12 @@ def test_channel_arguments_are_numbers_where_they_can_be():
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     """A CA, and a certificate for localhost that it signed: PEM texts by name."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificates, and is not installed")
-    folder = tmp_path_factory.mktemp("tls")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=a test's CA")
-    openssl("req", *key, "-keyout", "key.pem", "-out", "request.pem", "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    signing = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    openssl("x509", "-req", "-in", "request.pem", "-out", "cert.pem", *signing)
-    return {name: (folder / f"{name}.pem").read_text() for name in ("ca", "key", "cert")}
+    folder = make_certificates(tmp_path_factory.mktemp("tls"))
+    return {
+        "ca": (folder / "ca.pem").read_text(),
+        "key": (folder / "server.key").read_text(),
+        "cert": (folder / "server.pem").read_text(),
+    }
 
 
 def credentials(certificates, *, own=False):
