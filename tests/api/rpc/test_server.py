@@ -40,7 +40,7 @@ def test_a_call_whose_deadline_passes_in_the_queue_is_not_run(boxes, refused):
     assert gate.runs == 3
 
 
-def test_a_call_that_is_cancelled_in_the_queue_is_not_run(boxes):
+def test_a_call_that_is_cancelled_in_the_queue_is_not_run(boxes, refused):
     gate = Gate()
     client = boxes({"half": {1: gate.model}}).client()
     running = [start(client) for _ in range(2)]
@@ -49,6 +49,9 @@ def test_a_call_that_is_cancelled_in_the_queue_is_not_run(boxes):
 
     withdrawn = start(client)
     withdrawn.cancel()
+    # What comes after the cancellation on the same connection, and waits for nobody: then the server knows of it.
+    nobody = client.start("/nobody/Knows", predict_request(1.0), PREDICT[1], timeout=10)
+    assert refused(nobody.result)[0] is grpc.StatusCode.UNIMPLEMENTED
     gate.release.set()
 
     assert [one.result().model_spec.version.value for one in running] == [1, 1]
