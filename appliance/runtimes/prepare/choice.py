@@ -7,6 +7,8 @@ from appliance.runtimes.prepared import Trial
 
 AS_FAST = 1.10
 """An engine within this factor of the fastest is as fast; the one named first in the settings is taken."""
+AS_FAST_MS = 0.02
+"""So is one within this time of it: no part is later for it, and a trial of a tiny model tells no more than that."""
 
 
 def cost_ms(trial: Trial, threads: int) -> float:
@@ -18,9 +20,10 @@ def choose(trials: Mapping[Engine, Trial], order: Sequence[Engine], threads: int
     """Return the engine to take, of those with a trial, and a sentence for each of the others."""
     costs = {engine: cost_ms(trials[engine], threads) for engine in order if engine in trials}
     fastest = min(costs.values())
-    chosen = next(engine for engine, cost in costs.items() if cost <= fastest * AS_FAST)
+    enough = max(fastest * AS_FAST, fastest + AS_FAST_MS)
+    chosen = next(engine for engine, cost in costs.items() if cost <= enough)
     others = {
-        engine: f"{engine} takes {_shown(cost)}" + (", which is as fast" if cost <= fastest * AS_FAST else "")
+        engine: f"{engine} takes {_shown(cost)}" + (", which is as fast" if cost <= enough else "")
         for engine, cost in costs.items()
         if engine != chosen
     }
