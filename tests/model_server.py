@@ -1,7 +1,6 @@
 """`appliance serve` as a child process, with small models of its own: what the clients' tests stand on."""
 
 import atexit
-import os
 import re
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from exporting import export
 from running import until
 
 MAKER = Path(__file__).parent / "clients" / "make_models.py"
@@ -33,17 +33,7 @@ def models() -> Path:
     """The folder of SavedModels that clients/make_models.py writes: once for all tests, by a process of its own."""
     folder = Path(tempfile.mkdtemp(prefix="appliance-clients-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
-    done = subprocess.run(
-        [sys.executable, str(MAKER), str(folder)],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-        env=os.environ | quiet,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+    return export(MAKER, folder)
 
 
 def config_text(folder: Path, others: tuple[str, ...] = OTHERS) -> str:

@@ -1,12 +1,10 @@
 """Requests recorded with a version are run before it serves, and one that fails is the end of its load."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from exporting import export
 
 from appliance.dataplane import Metrics
 from appliance.dataplane.errors import code_of
@@ -35,15 +33,8 @@ BOTH = f"""multi_inference_log {{ request {{ {EXAMPLES}
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory):
     """A model that classifies and regresses examples, written by a process of its own."""
-    folder = tmp_path_factory.mktemp("models")
-    subprocess.run(
-        [sys.executable, str(REPOSITORY / "tests" / "runtimes" / "make_models.py"), str(folder), "examples"],
-        check=True,
-        capture_output=True,
-        timeout=60,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-    )
-    return folder / "examples"
+    maker = REPOSITORY / "tests" / "runtimes" / "make_models.py"
+    return export(maker, tmp_path_factory.mktemp("models"), "examples") / "examples"
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """One `appliance serve` for all that is thrown at it; in the end it has to be the same process, and no bigger."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from exporting import export
 from serve.served import Server, model_list, one_model, publish
 
 _SERVE = Path(__file__).parents[1] / "serve"
@@ -44,15 +42,7 @@ class Target:
 
 @pytest.fixture(scope="session")
 def fuzz_models(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fuzz-models")
-    subprocess.run(
-        [sys.executable, str(_SERVE / "make_models.py"), str(folder)],
-        check=True,
-        capture_output=True,
-        timeout=100,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-    )
-    return folder
+    return export(_SERVE / "make_models.py", tmp_path_factory.mktemp("fuzz-models"))
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,10 @@
 """SavedModels written by a process of its own, so that these tests never import tensorflow."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from exporting import export
 
 from appliance.runtimes.config import RuntimeConfig
 from appliance.runtimes.description import describe
@@ -19,21 +17,7 @@ PLAIN = Prepared(source_digest="sha256:of-a-test", engine="tensorflow-saved-mode
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """The folder of SavedModels that make_models.py writes."""
-    folder = tmp_path_factory.mktemp("models")
-    maker = Path(__file__).with_name("make_models.py")
-    subprocess.run(
-        [sys.executable, str(maker), str(folder)],
-        check=True,
-        capture_output=True,
-        timeout=100,
-        env=os.environ
-        | {
-            "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
-            "TF_CPP_MIN_LOG_LEVEL": "3",
-            "CUDA_VISIBLE_DEVICES": "-1",
-        },
-    )
-    return folder
+    return export(Path(__file__).with_name("make_models.py"), tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,6 @@
 """Models of our own, servers that end with their test, and the models of TensorFlow Serving's tests where they lie."""
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -10,21 +8,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from exporting import export
 from served import SHARED, Server, publish
 
 
 @pytest.fixture(scope="session")
 def saved_models(tmp_path_factory):
     """The folder of SavedModels that make_models.py writes, in a process of its own."""
-    folder = tmp_path_factory.mktemp("saved")
-    subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("make_models.py")), str(folder)],
-        check=True,
-        capture_output=True,
-        timeout=100,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-    )
-    return folder
+    return export(Path(__file__).with_name("make_models.py"), tmp_path_factory.mktemp("saved"))
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-from serving import test_manager
+from serving import test_manager, test_manager_wishes
+from serving import test_manager_failures as failures
 from serving.doubles import Bench, HandManager
 
 from appliance.serving import (
@@ -145,12 +146,12 @@ STORIES = {
         test_manager.test_a_version_lives_through_its_public_states_in_order,
     ],
     "mgr-handle-pins": [test_manager.test_a_borrowed_version_is_not_unloaded_until_it_is_given_back],
-    "mgr-reaspire": [test_manager.test_a_version_on_its_way_out_is_loaded_again_only_when_it_has_gone],
-    "mgr-reaspire-failed": [test_manager.test_a_failed_version_that_was_withdrawn_and_wished_again_is_loaded],
-    "mgr-reaspire-new": [test_manager.test_a_version_that_was_withdrawn_before_it_began_is_never_loaded],
+    "mgr-reaspire": [test_manager_wishes.test_a_version_on_its_way_out_is_loaded_again_only_when_it_has_gone],
+    "mgr-reaspire-failed": [failures.test_a_failed_version_that_was_withdrawn_and_wished_again_is_loaded],
+    "mgr-reaspire-new": [test_manager_wishes.test_a_version_that_was_withdrawn_before_it_began_is_never_loaded],
     "mgr-prefer-unload": [test_manager.test_one_action_is_begun_per_step_and_unloads_go_first],
-    "mgr-revert": [test_manager.test_going_back_to_a_version_that_has_gone_loads_it_before_the_newer_one_goes],
-    "mgr-error-keeps-old": [test_manager.test_an_error_in_a_loaders_place_ends_that_version_and_harms_no_other],
+    "mgr-revert": [test_manager_wishes.test_going_back_to_a_version_that_has_gone_loads_it_before_the_newer_one_goes],
+    "mgr-error-keeps-old": [failures.test_an_error_in_a_loaders_place_ends_that_version_and_harms_no_other],
     "mgr-version-zero": [test_manager.test_available_is_said_only_when_everyone_who_asks_for_the_latest_gets_it],
 }
 

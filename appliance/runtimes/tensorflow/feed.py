@@ -30,20 +30,16 @@ def feed_for(tf: TensorFlow, spec: TensorSpec, *, keeps_inputs: bool) -> Feed:
     return _StandingFeed(tf, spec)
 
 
-class LooseFeed:
-    """Feeds what it is given: whether its dtype and its shape fit is the graph's to judge, and to say."""
+class _FreshTensor:
+    """A tensor for each call, whose memory TensorFlow owns: the graph may keep it."""
 
     def __init__(self, tf: TensorFlow) -> None:
         self._tf = tf
         self._tensor = 0
 
-    def fill(self, given: Array) -> int:
+    def _hold(self, given: Array, number: int, dims: ctypes.Array[ctypes.c_int64]) -> int:
+        """`given`: contiguous; `number` and `dims`: its dtype and shape, as TensorFlow has them."""
         tf = self._tf
-        self.empty()  # of the call before, where another of its inputs was refused
-        number = _number_of(given.dtype)
-        if not given.flags.c_contiguous:
-            given = np.ascontiguousarray(given)
-        dims = (ctypes.c_int64 * given.ndim)(*given.shape)
         if number == STRING:
             self._tensor = tensor_of(tf, given, dims)
         else:
@@ -59,6 +55,17 @@ class LooseFeed:
     def __del__(self) -> None:
         with suppress(AttributeError):  # __init__ did not come that far
             self.empty()
+
+
+class LooseFeed(_FreshTensor):
+    """Feeds what it is given: whether its dtype and its shape fit is the graph's to judge, and to say."""
+
+    def fill(self, given: Array) -> int:
+        self.empty()  # of the call before, where another of its inputs was refused
+        number = _number_of(given.dtype)
+        if not given.flags.c_contiguous:
+            given = np.ascontiguousarray(given)
+        return self._hold(given, number, (ctypes.c_int64 * given.ndim)(*given.shape))
 
 
 def _number_of(dtype: np.dtype[Any]) -> int:
@@ -113,36 +120,20 @@ class _StandingFeed:
             self._delete()
 
 
-class _FreshFeed:
-    """A tensor for each call, whose memory TensorFlow owns: the graph may keep it."""
+class _FreshFeed(_FreshTensor):
+    """Feeds what fits the signature; dims are kept from call to call."""
 
     def __init__(self, tf: TensorFlow, spec: TensorSpec) -> None:
-        self._tf = tf
+        super().__init__(tf)
         self._spec = spec
         self._dtype = np.dtype(spec.dtype)
         self._number = tensorflow_number(spec.dtype)
-        self._tensor = 0
         self._shape: tuple[int, ...] | None = None
 
     def fill(self, given: Array) -> int:
-        tf = self._tf
         self.empty()  # of the call before, where another of its inputs was refused
         if given.shape != self._shape or given.dtype != self._dtype or not given.flags.c_contiguous:
             given = checked_input(self._spec, given)
             self._shape = given.shape
             self._dims = (ctypes.c_int64 * given.ndim)(*given.shape)
-        if self._number == STRING:
-            self._tensor = tensor_of(tf, given, self._dims)
-        else:
-            self._tensor = tf.TF_AllocateTensor(self._number, self._dims, given.ndim, given.nbytes)
-            ctypes.memmove(tf.TF_TensorData(self._tensor), given.ctypes.data, given.nbytes)
-        return self._tensor
-
-    def empty(self) -> None:
-        if self._tensor:
-            self._tf.TF_DeleteTensor(self._tensor)
-            self._tensor = 0
-
-    def __del__(self) -> None:
-        with suppress(AttributeError):  # __init__ did not come that far
-            self.empty()
+        return self._hold(given, self._number, self._dims)

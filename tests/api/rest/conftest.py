@@ -2,14 +2,12 @@
 
 import http.client
 import json
-import os
-import subprocess
-import sys
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from exporting import export
 from running import until
 
 from appliance.api.rest import RestServer, RestSettings
@@ -102,15 +100,7 @@ class Api:
 @pytest.fixture(scope="session")
 def own_models(tmp_path_factory):
     """Models that the script beside this file writes, in a process of its own."""
-    folder = tmp_path_factory.mktemp("models")
-    maker = Path(__file__).with_name("make_models.py")
-    subprocess.run(
-        [sys.executable, str(maker), str(folder)],
-        check=True,
-        capture_output=True,
-        timeout=100,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
-    )
+    folder = export(Path(__file__).with_name("make_models.py"), tmp_path_factory.mktemp("models"))
     watched = [WatchedServable(one.name, one, All()) for one in sorted(folder.iterdir())]
     models = Models(watched, tmp_path_factory.mktemp("cache"), {"affine": {"stable": 1}})
     yield models
