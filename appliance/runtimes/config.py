@@ -68,8 +68,8 @@ class RuntimeConfig(BaseModel, extra="forbid", frozen=True):
     cache: Path
     """Where prepared versions are kept; may be deleted at any time, and is made again."""
     engines: tuple[Engine, ...] = ENGINES
-    """Which engines may be used. The fastest whose answers agree is taken; the SavedModel itself is the last resort
-    in any case."""
+    """Which engines may be used. The fastest whose answers agree is taken; where none of them can serve, the SavedModel
+    itself does."""
     threads: PositiveInt = 1
     """Threads for one operation. With 1 a model runs on its caller's thread alone."""
     copies: PositiveInt = 2

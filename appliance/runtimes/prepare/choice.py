@@ -7,8 +7,9 @@ from appliance.runtimes.prepared import Trial
 
 AS_FAST = 1.10
 """An engine within this factor of the fastest is as fast; the one named first in the settings is taken."""
-AS_FAST_MS = 0.02
-"""So is one within this time of it: no part is later for it, and a trial of a tiny model tells no more than that."""
+AS_FAST_MS = 0.1
+"""So is one within this time of it: no part is late for it, and a trial of a tiny model, over in milliseconds, tells no
+more than that where others share the processor."""
 
 
 def cost_ms(trial: Trial, threads: int) -> float:

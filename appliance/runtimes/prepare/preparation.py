@@ -128,7 +128,8 @@ class Preparation:
 
     def _chosen(self, made: dict[Engine, Prepared]) -> Prepared:
         order, threads = self._order(), self._config.threads
-        engine, slower = choice.choose(self._trials, order, threads)
+        allowed = [engine for engine in order if engine in self._config.engines and engine in self._trials]
+        engine, slower = choice.choose(self._trials, allowed or [LAST_RESORT], threads)
         rejected = self._rejected | slower
         kept = _FILES.get(engine)
         for file in self._staging.iterdir():

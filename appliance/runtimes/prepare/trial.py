@@ -30,6 +30,8 @@ REFUSED = 2
 Samples: TypeAlias = Mapping[str, Mapping[int, Mapping[str, Array]]]
 """By signature, number and alias."""
 _RUNS_MIN, _RUNS_MAX, _TIMED_S = 20, 400, 4.0
+_ROUNDS = 8
+"""A neighbour on the same core doubles what calls take, for tenths of a second; the round disturbed least counts."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -86,7 +88,10 @@ def _answers(model: Model, samples: Samples) -> tuple[Samples, float]:
 
 
 def _times(model: Model, samples: Samples, answers: Samples) -> tuple[float, float, float]:
-    """p50, p99 and the median of the thread's processor time, in ms, of the first sample that has an answer."""
+    """p50, p99 and the median of the thread's processor time, in ms, of the first sample that has an answer.
+
+    The medians are those of the quickest round; p99 is over all calls.
+    """
     answered = ((key, index) for key, by_index in answers.items() for index in by_index)
     key, index = next(answered, (None, 0))
     if key is None:
@@ -100,8 +105,12 @@ def _times(model: Model, samples: Samples, answers: Samples) -> tuple[float, flo
         call(sample)
         walls.append(time.perf_counter_ns() - wall)
         cpus.append(time.thread_time_ns() - cpu)
-    p50, p99 = (float(each) / 1e6 for each in np.percentile(walls, (50, 99)))
-    return p50, p99, float(np.median(cpus)) / 1e6
+    return _quickest_median(walls), float(np.percentile(walls, 99)) / 1e6, _quickest_median(cpus)
+
+
+def _quickest_median(times_ns: Sequence[int]) -> float:
+    """In ms."""
+    return min(float(np.median(each)) for each in np.array_split(times_ns, _ROUNDS)) / 1e6
 
 
 if __name__ == "__main__":
