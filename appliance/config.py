@@ -15,6 +15,7 @@ from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
 from appliance.outbox.config import MqttConfig, OutboxConfig
+from appliance.registry.config import DeliveryConfig, ModelDeliveryConfig
 from camera.config import CameraConfig
 
 if sys.version_info >= (3, 11):
@@ -100,6 +101,10 @@ class ModelConfig(BaseModel, extra="forbid", frozen=True):
     labels: dict[str, Annotated[int, Field(ge=0)]] = Field(
         default={}, description="names for versions, by which requests from the network may ask: stable = 3"
     )
+    delivery: ModelDeliveryConfig | None = Field(
+        default=None,
+        description="where new versions come from; base_path then holds the factory's, which serves until one came",
+    )
 
 
 class ResourcesConfig(BaseModel, extra="forbid", frozen=True):
@@ -124,6 +129,7 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     http: HttpConfig = HttpConfig()
     serving: ServingConfig = ServingConfig()
     resources: ResourcesConfig = ResourcesConfig()
+    delivery: DeliveryConfig = DeliveryConfig()
 
     @field_validator("cameras", "recipes", "models")
     @classmethod
@@ -139,6 +145,20 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         for name, recipe in self.recipes.items():
             _exists(f"recipes.{name}.model", recipe.model, self.models, "models")
         return self
+
+    @property
+    def delivered(self) -> dict[str, ModelDeliveryConfig]:
+        """The models whose versions come from a registry, by name."""
+        return {name: model.delivery for name, model in self.models.items() if model.delivery is not None}
+
+    @property
+    def line_name(self) -> str:
+        """The line that packages have to be for."""
+        return self.delivery.line or self.mqtt.base_topic.rpartition("/")[0] or self.mqtt.base_topic
+
+    def store_of(self, model: str) -> Path:
+        """The folder of a delivered model's store."""
+        return self.station.state_folder / "models" / model
 
     def cameras_of(self, model: str) -> int:
         """How many cameras' parts this model judges."""
@@ -184,23 +204,40 @@ def load_config(path: Path) -> ApplianceConfig:
 def _absolute(config: ApplianceConfig, folder: Path) -> ApplianceConfig:
     """The same with every path of the file made absolute."""
     station = config.station.model_copy(update={"state_folder": folder / config.station.state_folder})
-    models = {
-        name: model.model_copy(update={"base_path": folder / model.base_path}) for name, model in config.models.items()
-    }
+    models = {name: _absolute_model(model, folder) for name, model in config.models.items()}
     cameras = {name: _absolute_camera(line, folder) for name, line in config.cameras.items()}
     serving = {
         key: None if own is None else folder / own
         for key in ("grpc_socket", "ssl_config_file")
         for own in (getattr(config.serving, key),)
     }
+    files = {
+        key: None if own is None else folder / own
+        for key in ("credentials_file", "ca_file")
+        for own in (getattr(config.delivery, key),)
+    }
     return config.model_copy(
         update={
+            "delivery": config.delivery.model_copy(update=files),
             "station": station,
             "models": models,
             "cameras": cameras,
             "serving": config.serving.model_copy(update=serving),
         }
     )
+
+
+def _absolute_model(model: ModelConfig, folder: Path) -> ModelConfig:
+    delivery = model.delivery
+    if delivery is not None:
+        own = delivery.golden_folder
+        delivery = delivery.model_copy(
+            update={
+                "trusted_keys": tuple(folder / key for key in delivery.trusted_keys),
+                "golden_folder": None if own is None else folder / own,
+            }
+        )
+    return model.model_copy(update={"base_path": folder / model.base_path, "delivery": delivery})
 
 
 def _absolute_camera(line: LineConfig, folder: Path) -> LineConfig:
