@@ -4,15 +4,20 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from appliance.runtimes.errors import NotASavedModel
 
+BESIDE: Final = frozenset({"release.json", "model.sig"})
+"""At a version's top: its release statement and its signature. They are about the content, so not part of it; a version
+that is published once more keeps its digest. A package's list of files leaves out the same."""
 _CHUNK_BYTES = 8 << 20
 """Large: each takes the interpreter's lock twice, on a thread that may lose the processor while it has it."""
 
 
 def digest_of(folder: Path) -> str:
-    """`sha256:...`: over each file's relative name, length and bytes, in the order of the names' bytes.
+    """`sha256:...`: over each file's relative name, length and bytes, in the order of the names' bytes,
+    without `BESIDE`.
 
     Symbolic links are followed for files and refused for folders. About 1 s a GB; other threads run meanwhile.
     Raises: NotASavedModel, OSError.
@@ -37,7 +42,7 @@ def file_digest(file: Path) -> bytes:
 
 
 def size_of(folder: Path) -> int:
-    """Bytes of a directory's files. Raises: NotASavedModel, OSError."""
+    """Bytes of a directory's files, without `BESIDE`. Raises: NotASavedModel, OSError."""
     return sum(file.stat().st_size for _, file in _files(folder))
 
 
@@ -48,6 +53,9 @@ def _files(folder: Path) -> Iterator[tuple[bytes, Path]]:
         for name in folders:
             if (Path(place) / name).is_symlink():
                 raise NotASavedModel(f"{Path(place) / name} is a link to a folder; put the files themselves there")
+        top = Path(place) == folder
         for name in names:
+            if top and name in BESIDE:
+                continue
             file = Path(place) / name
             yield os.fsencode(file.relative_to(folder).as_posix()), file
