@@ -13,6 +13,14 @@ BESIDE: Final = frozenset({RELEASE_FILE, SIGNATURE_FILE})
 """What is about the content, and not part of it: the digest leaves them out."""
 
 
+RELEASE_MAX_BYTES: Final = 4 << 20
+"""A longer release.json is refused unread."""
+SIGNATURE_MAX_BYTES: Final = 4 << 20
+"""A longer model.sig is refused unread."""
+FILES_MAX: Final = 4096
+PATH_MAX_BYTES: Final = 512
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class PackageFile:
     """One file of a package."""

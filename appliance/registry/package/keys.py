@@ -1,6 +1,7 @@
 """Keys: EC P-256, whose public halves a box trusts and whose private halves stay with publishers."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,14 @@ class PublicKey:
     key: ec.EllipticCurvePublicKey
 
 
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """One key to sign with. Never shown, never logged."""
+
+    public: PublicKey
+    key: ec.EllipticCurvePrivateKey
+
+
 def read_public_key(file: Path) -> PublicKey:
     """A PEM file with one EC P-256 public key. Raises: KeyUnusable."""
     try:
@@ -40,3 +49,25 @@ def read_public_key(file: Path) -> PublicKey:
         raise KeyUnusable(f"{file} is no EC P-256 key, which is what signatures are made with here.")
     der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return PublicKey(hashlib.sha256(der).hexdigest(), file.name, key)
+
+
+def read_public_keys(files: Iterable[Path]) -> tuple[PublicKey, ...]:
+    """All of them, in order. Raises: KeyUnusable, also where two files hold the same key."""
+    raise NotImplementedError
+
+
+def read_private_key(file: Path, passphrase: bytes | None = None) -> PrivateKey:
+    """A PEM file with one EC P-256 private key. Raises: PassphraseNeeded, KeyUnusable."""
+    raise NotImplementedError
+
+
+class PassphraseNeeded(KeyUnusable):
+    """The private key is encrypted, and the passphrase is missing or wrong."""
+
+
+def new_key_pair(private_file: Path, public_file: Path, passphrase: bytes | None = None) -> PrivateKey:
+    """Make a pair: PKCS8 in PEM, mode 0600, encrypted where there is a passphrase; and its public half.
+
+    Never overwrites; leaves neither file where one cannot be written. Raises: KeyUnusable.
+    """
+    raise NotImplementedError

@@ -1,11 +1,12 @@
 """The release statement: what a publisher says, and signs, of one package."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from appliance.registry.package.files import PackageFile
+from appliance.registry.package.keys import PublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,27 @@ class Statement:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
+
+
+def write_statement(statement: Statement) -> bytes:
+    """Canonical JSON: keys sorted, no blanks, UTF-8, moments as RFC 3339 in whole seconds with Z.
+
+    Raises: Rejected(STATEMENT) and the others of `parse_statement`, where a box would not read it.
+    """
+    raise NotImplementedError
+
+
+def parse_statement(payload: bytes) -> Statement:
+    """Read a statement's own bytes, which somebody signed. Canonical bytes alone are taken.
+
+    Raises: Rejected with STATEMENT, PATH (a file's name), CONTENT (the digest is not that of the files).
+    """
+    raise NotImplementedError
+
+
+def read_statement(envelope: bytes, keys: Sequence[PublicKey]) -> tuple[Statement, PublicKey]:
+    """The statement in a release.json, and the key that signed it.
+
+    Raises: Rejected(SIGNATURE) before anything of the payload is read; then as `parse_statement`.
+    """
+    raise NotImplementedError
