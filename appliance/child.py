@@ -1,4 +1,4 @@
-"""The line's children that talk to networks: started, listened to, and started again alone when they die."""
+"""The line's children: started, listened to, and started again alone when they die."""
 
 import logging
 import socket
@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from appliance.link import Link, Message
 
@@ -22,6 +22,14 @@ _HEALTHY_S: Final = 30.0
 _LOOK_S: Final = 1.0
 _LEAVES_S: Final = 2.0
 """A child that talks to us no more has so long to end by itself."""
+
+
+class Inherited(Protocol):
+    """A socket or a file that a child gets."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class Child(ABC):
@@ -82,7 +90,7 @@ class Child(ABC):
         """What it said. Raises: ValueError, KeyError, TypeError where that means nothing."""
 
     def _run_once(
-        self, module: str, arguments: Sequence[str], inherited: Sequence[socket.socket], is_wanted: Callable[[], bool]
+        self, module: str, arguments: Sequence[str], inherited: Sequence[Inherited], is_wanted: Callable[[], bool]
     ) -> int:
         """One life of the child, ended where it is not wanted any more; its exit code."""
         link, theirs = Link.pair()
@@ -243,3 +251,91 @@ class SurfaceChild(Child):
     def _heard(self, message: Message) -> None:
         problem = message.body["problem"]
         self._say(None if problem is None else str(problem)[:1000])
+
+
+class FramesLife(Protocol):
+    """What one life of the delivery process inherits of the frames that its examiners see."""
+
+    @property
+    def theirs(self) -> tuple[Inherited, Inherited]:
+        """Shared memory, socket."""
+
+
+FramesLifeT = TypeVar("FramesLifeT", bound=FramesLife)
+
+
+class Frames(Protocol[FramesLifeT]):
+    """The line's frames for examiners; see `appliance.shadowing.Feed`."""
+
+    def start_life(self) -> FramesLifeT:
+        """For a delivery process that is about to start. Raises: OSError."""
+
+    def end_life(self, life: FramesLifeT, /) -> None:
+        """It is gone."""
+
+
+class DeliveryChild(Child, Generic[FramesLifeT]):
+    """Fetches models, verifies and examines them, and says what the line shall load beside the model that serves.
+
+    It tells us `wish {"models": {NAME: {"candidate", "keep", "shadow", "canary"}}}`, whole, and `look {}`. We tell it
+    `status`, and `stop {}`.
+    """
+
+    def __init__(
+        self,
+        config_file: Path,
+        frames: Frames[FramesLifeT],
+        wished: Callable[[Mapping[str, Any]], None],
+        look: Callable[[], None],
+        changed: Callable[[], None],
+        *,
+        is_wanted: bool,
+        module: str = "appliance.delivery",
+    ) -> None:
+        """`wished` takes the models' wishes, by name, and {} when the process is gone; it raises ValueError, KeyError
+        or TypeError where they mean nothing. `look`: the disk has changed. `is_wanted`: some model is delivered.
+        """
+        super().__init__("delivery process", "no model is fetched or tried", config_file, changed)
+        self._frames = frames
+        self._wished = wished
+        self._look = look
+        self._is_wanted = is_wanted
+        self._module = module
+        if not is_wanted:
+            self.problem = None
+
+    def threads(self) -> dict[str, Callable[[], None]]:
+        """What runs for it in the line, by the threads' names; the owner starts them."""
+        return {"delivery": self.run} if self._is_wanted else {}
+
+    def ask_to_stop(self) -> None:
+        """Returns at once; what it has begun is on its disk, and goes on with the next start."""
+        self._stopping.set()
+        self.send(b"stop\n{}")
+
+    def end(self, timeout_s: float) -> None:
+        """End it, by force where it did not within `timeout_s`."""
+        self.ask_to_stop()
+        with self._lock:
+            process = self._process
+        if process is not None:
+            self._ended(process, timeout_s)
+            self._gone.wait(5.0)
+
+    def _live(self) -> int:
+        life = self._frames.start_life()
+        memory, frames = life.theirs
+        arguments = ["--frames-memory", str(memory.fileno()), "--frames-socket", str(frames.fileno())]
+        try:
+            return self._run_once(self._module, arguments, life.theirs, lambda: True)
+        finally:
+            self._frames.end_life(life)
+            self._wished({})
+
+    def _heard(self, message: Message) -> None:
+        if message.kind == "wish":
+            self._wished(message.body["models"])
+        elif message.kind == "look":
+            self._look()
+        else:
+            raise ValueError(f"no message {message.kind!r}")

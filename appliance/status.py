@@ -68,6 +68,101 @@ class ModelStatus:
     """Which engine serves it, once it does."""
     engine_reason: str | None
     digest: str | None
+    release: int | None = None
+    """Of a delivered model: the release that this version is."""
+    is_pointer: bool = False
+    """Of a delivered model: parts and requests without a version get this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseStatus:
+    """One release of a delivered model that the line has loaded, loads, or failed to load."""
+
+    release: int
+    """0: the factory's, without a signed statement."""
+    version: int
+    digest: str | None
+    """`sha256:...` as recorded in the store; None for the factory's folder before it is loaded."""
+    state: str
+    """START, LOADING, AVAILABLE, UNLOADING or END, as in ModelStatus."""
+    error: str | None = None
+    """Why it ended, or why it cannot be loaded."""
+
+
+@dataclass(slots=True)
+class ReleaseTally:
+    """Parts since this release became the pointer."""
+
+    release: int
+    version: int
+    since_utc: str
+    """RFC 3339."""
+    parts: int = 0
+    """That the release judged, or should have."""
+    passed: int = 0
+    undefined: int = 0
+    """Ended Undefined because of the model: MODEL_FAILED, MODEL_UNFIT, NO_MODEL."""
+    late: int = 0
+    """Had no verdict by their deadline."""
+
+
+@dataclass(slots=True)
+class CanaryStatus:
+    """What the candidate said of parts that the serving model judges, while a canary runs."""
+
+    release: int
+    version: int
+    since_utc: str
+    parts: int = 0
+    """Judged by both."""
+    new_rejects: int = 0
+    """Passed by the serving model, and not by the candidate: these failed."""
+    new_passes: int = 0
+    """Failed by the serving model, and passed by the candidate: these failed too."""
+    failed: int = 0
+    """The candidate gave an error, or scores that are no scores."""
+    skipped: int = 0
+    """The time left did not allow a second opinion."""
+
+
+@dataclass(slots=True)
+class FeedStatus:
+    """The frames that the examiner sees, while a shadow runs."""
+
+    offered: int = 0
+    """Parts judged meanwhile."""
+    taken: int = 0
+    """Frames handed over."""
+    dropped: int = 0
+    """Frames that were not: nobody took them fast enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredStatus:
+    """One delivered model on the line."""
+
+    pointer: ReleaseStatus | None
+    """What parts and requests without a version get; None where nothing serves."""
+    current: int | None
+    """The release that the disk's `current` names; None without one."""
+    loaded: list[ReleaseStatus]
+    """All that the line was asked to hold, the pointer among them."""
+    swaps: int
+    """How often the pointer has moved since the start; the first time counts."""
+    swap_ms: float | None
+    """How long the last move of the pointer took: one store of another map."""
+    noticed_ms: float | None
+    """From hearing of the last move to having done it; with the reading of the disk."""
+    tallies: dict[str, ReleaseTally]
+    """By release (in digits, as JSON's keys are text): since it was last made the pointer."""
+    canary: CanaryStatus | None = None
+    """None: no canary."""
+    feed: FeedStatus | None = None
+    """None: no shadow."""
+    code: str | None = None
+    """Why the pointer is not what `current` names, in health's words; None where all is well."""
+    problem: str | None = None
+    """The same as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +195,8 @@ class LineStatus:
     resident_bytes: int
     takes_parts: bool
     """A part that came now would be judged: camera online, model available, outbox accepting."""
+    deliveries: dict[str, DeliveredStatus] = field(default_factory=dict)
+    """By model: those whose versions come from a registry."""
 
     def to_json(self) -> bytes:
         """As it crosses to the gateway."""
@@ -119,6 +216,7 @@ class LineStatus:
                 "cameras": {name: _camera(one) for name, one in value["cameras"].items()},
                 "models": [ModelStatus(**one) for one in value["models"]],
                 "outbox": None if outbox is None else OutboxStatus(**outbox),
+                "deliveries": {name: _delivered(one) for name, one in value.get("deliveries", {}).items()},
             }
         )
 
@@ -126,3 +224,17 @@ class LineStatus:
 def _camera(value: Mapping[str, Any]) -> CameraStatus:
     latency = {stage: Histogram(**one) for stage, one in value["latency"].items()}
     return CameraStatus(**{**value, "latency": latency})
+
+
+def _delivered(value: Mapping[str, Any]) -> DeliveredStatus:
+    pointer, canary, feed = value["pointer"], value["canary"], value["feed"]
+    return DeliveredStatus(
+        **{
+            **value,
+            "pointer": None if pointer is None else ReleaseStatus(**pointer),
+            "loaded": [ReleaseStatus(**one) for one in value["loaded"]],
+            "tallies": {release: ReleaseTally(**one) for release, one in value["tallies"].items()},
+            "canary": None if canary is None else CanaryStatus(**canary),
+            "feed": None if feed is None else FeedStatus(**feed),
+        }
+    )

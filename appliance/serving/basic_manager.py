@@ -27,8 +27,8 @@ ServableT = TypeVar("ServableT")
 class BasicManager(Generic[ServableT]):
     """Loads and unloads what it is told to; it has no opinion of what should be loaded.
 
-    Threads: borrow(), harnesses(), decided() and wait_for_change() belong to any thread; everything else to the one
-    that steps.
+    Threads: borrow(), prefer(), harnesses(), decided() and wait_for_change() belong to any thread; everything else to
+    the one that steps.
     Loading and unloading run on executors built when first needed. Waiting costs no thread: neither the pause before
     a next attempt nor a borrower who takes long keeps one busy, so no servable can hold up another's change.
     """
@@ -56,11 +56,23 @@ class BasicManager(Generic[ServableT]):
         self._executors: dict[str, Executor] = {}  # the stepping thread's
         self._changed = threading.Condition(threading.Lock())  # held for microseconds; borrowers never take it
         self._managed: dict[ServableId, Harness[ServableT]] = {}  # guarded by _changed, as below, harnesses too
+        self._preferred: dict[str, int] = {}
         self._changes = 0
 
     def borrow(self, name: str, version: int | None) -> Handle[ServableT]:
         """A handle, not yet entered. Takes no lock, now or later."""
         return Handle(self.directory, name, version)
+
+    def prefer(self, name: str, version: int | None) -> None:
+        """See `Manager.prefer`."""
+        with self._changed:
+            if self._preferred.get(name) == version:
+                return
+            if version is None:
+                del self._preferred[name]
+            else:
+                self._preferred[name] = version
+            self._publish_locked()
 
     def harnesses(self, name: str | None = None) -> list[Harness[ServableT]]:
         """Everything managed, or what is managed of one name, in the order in which it came."""
@@ -323,11 +335,12 @@ class BasicManager(Generic[ServableT]):
 
     def _publish_locked(self) -> None:
         """Let borrowers see what is ready, by one store."""
-        self.directory.current = ServingMap(
+        leases = [
             (each.lease, each.is_aspired)
             for each in self._managed.values()
             if each.lease is not None and each.state is HarnessState.READY
-        )
+        ]
+        self.directory.current = ServingMap(leases, self._preferred)
 
     def _end_locked(self, harness: Harness[ServableT], error: ServingError) -> None:
         harness.fail(error)

@@ -10,14 +10,16 @@ This rests on single set and attribute operations being atomic and in order, whi
 per-object locks where there is none.
 """
 
-from collections.abc import Callable, Iterable
-from types import TracebackType
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType, TracebackType
+from typing import Final, Generic, TypeVar
 
 from appliance.serving.errors import NotServing
 from appliance.serving.ids import ServableId
 
 ServableT = TypeVar("ServableT")
+
+_NONE: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class Lease(Generic[ServableT]):
@@ -71,15 +73,21 @@ class ServingMap(Generic[ServableT]):
 
     __slots__ = ("exact", "latest")
 
-    def __init__(self, leases: Iterable[tuple[Lease[ServableT], bool]] = ()) -> None:
-        """From each lease and whether its version is aspired.
+    def __init__(
+        self, leases: Iterable[tuple[Lease[ServableT], bool]] = (), preferred: Mapping[str, int] = _NONE
+    ) -> None:
+        """From each lease and whether its version is aspired; `preferred`: the version to answer with, by name.
 
-        Latest is the highest version that is aspired, or the highest at all where none is: so a rollback takes effect
-        when it is asked for, and not when the newer version has been unloaded.
+        Latest is the preferred version where it is there; else the highest that is aspired, or the highest at all
+        where none is: so a rollback takes effect when it is asked for, and not when the newer version has been
+        unloaded.
         """
         ordered = sorted(leases, key=lambda each: (each[1], each[0].id.version))
         self.latest = {lease.id.name: lease for lease, _ in ordered}
         self.exact = {(lease.id.name, lease.id.version): lease for lease, _ in ordered}
+        for name, version in preferred.items():
+            if (lease := self.exact.get((name, version))) is not None:
+                self.latest[name] = lease
 
 
 class Directory(Generic[ServableT]):
