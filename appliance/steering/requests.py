@@ -7,7 +7,7 @@ The delivery process' handler is a function `(Request) -> Answer`. What it has t
 | overview | -     | {}                                       | 200 the document (see document.py) |
 | show     | -     | {id}                                     | 200 a deployment |
 | audit    | (or -)| {limit}, 1..1000                         | 200 {entries: [newest first]} |
-| create   | name  | a wish: {tag or digest or release, force, not_before, spread_s, percent, by_wish} | 202 a deployment |
+| create   | name  | {tag, digest or release; force, not_before, spread_s, percent, by_wish} | 202 a deployment |
 | clear    | name  | {}: the retained wish is gone            | 200 {model} |
 | cancel   | (or -)| {id}, or {}: the model's live one        | 200 a deployment |
 | approve  | (or -)| as cancel                                | 200 a deployment |
@@ -20,7 +20,8 @@ The delivery process' handler is a function `(Request) -> Answer`. What it has t
 
 Instead of each: 404 no such model or deployment; 409 not in this state; 422 a body that means nothing here; 503 not
 possible at present; each with {error: one sentence}. A `key` that came before, for the same verb and model, within
-24 h: the first answer again, and 200 in the place of 202; with another body: 409.
+24 h: the first answer again, and 200 in the place of 202; with another body: 409. `by_wish`: it stands in the retained
+message `desired`, and comes again at each connect.
 """
 
 import enum
@@ -38,6 +39,7 @@ _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
+_KEY: Final = re.compile(rf"[!-~]{{1,{KEY_MAX}}}")
 _RELEASE_MAX: Final = 2**63 - 1
 _SPREAD_MAX_S: Final = 604_800
 _AUDIT_MAX: Final = 1000
@@ -111,8 +113,9 @@ class Request:
             verb = Verb(value["verb"])
         except (KeyError, ValueError):
             raise BadRequest(f"The verb is one of {', '.join(Verb)}, and not {value.get('verb')!r}.") from None
-        who, source = (str(value.get(field) or "")[:200] for field in ("who", "source"))
-        return cls(verb, value.get("model"), value.get("body") or {}, who or "local", source, value.get("key"))
+        who, source = (str(value.get(part) or "")[:200] for part in ("who", "source"))
+        body = value.get("body")
+        return cls(verb, value.get("model"), {} if body is None else body, who or "local", source, value.get("key"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +135,12 @@ def _check_names(request: Request) -> None:
     model, key = request.model, request.key
     if model is None and request.verb in _OF_ONE_MODEL:
         raise BadRequest(f"{request.verb.value} needs the name of a model.")
-    if model is not None and not (isinstance(model, str) and _NAME.fullmatch(model)):
+    if model is not None and not _is_text(_NAME)(model):
         raise BadRequest(f"{_shown(model)} is no name of a model.")
-    if key is not None and not (isinstance(key, str) and 0 < len(key) <= KEY_MAX and key.isprintable()):
-        raise BadRequest(f"An Idempotency-Key or request_id is 1 to {KEY_MAX} printable characters.")
+    if key is not None and not _is_text(_KEY)(key):
+        raise BadRequest(
+            f"An Idempotency-Key or request_id is 1 to {KEY_MAX} printable ASCII characters without spaces."
+        )
 
 
 def _checked(verb: Verb, body: Any) -> dict[str, Any]:
