@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from running import DEMO_MODEL
 
 from appliance.registry.package import files as package
 from appliance.runtimes import digest
-from tests.running import DEMO_MODEL
 
 VERSION = DEMO_MODEL / "1"
 
