@@ -1,9 +1,11 @@
 """Where packages are sent to: OCI registries and plain folders."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from appliance.registry.package.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +17,16 @@ class Pushed:
     source: str
     """What a box' configuration names: `oci://host/repository:tag`, `file:///folder/`."""
     digest: str
-    """The manifest's, or the content's in a plain folder."""
+    """The manifest's; the content's in a plain folder."""
     bytes_sent: int
     bytes_there: int
-    """Of the package, what the place had already."""
+    """What the place had already."""
     names: tuple[str, ...]
     """Tags, or files as latest.json, that name it now."""
+
+
+Advance = Callable[[int], None]
+"""Called with bytes, sent or found there: together the package's size."""
 
 
 class Destination(Protocol):
@@ -29,28 +35,11 @@ class Destination(Protocol):
     def newest_release(self) -> int | None:
         """The highest release published there; None where there is none."""
 
-    def push(self, folder: Path, release: int, digest: str, progress: Callable[[int], None]) -> Pushed:
+    def push(self, folder: Path, statement: Statement, advance: Advance) -> Pushed:
         """Send the package, then name it: a reader sees all of it, or what was there before.
 
-        `digest`: the content's. `progress` is called with bytes, sent or found there.
+        Its files are those of `statement`, release.json and model.sig; whoever calls has verified them.
         """
 
     def close(self) -> None:
         """Let connections go."""
-
-
-def open_destination(
-    where: str,
-    *,
-    tags: Sequence[str] = (),
-    plain_image: bool = False,
-    credentials_file: Path | None = None,
-    ca_file: Path | None = None,
-    proxy: str | None = None,
-    timeout_s: float = 30.0,
-) -> Destination:
-    """`oci://host/repository[:tag]`, `oci+http://...`, `file:///folder`, or a folder's path. Opens no socket.
-
-    Raises: Unavailable where `where` cannot be read as one of these.
-    """
-    raise NotImplementedError

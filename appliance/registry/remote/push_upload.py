@@ -1,0 +1,172 @@
+"""Brings one blob into an OCI registry (distribution-spec v1.1, "Pushing blobs").
+
+Small ones go in one piece. Large ones go in chunks where the registry takes them, so that a cut link costs a chunk
+and not the file; where it does not, they go in one piece, too.
+"""
+
+import io
+import re
+from collections.abc import Callable
+from typing import BinaryIO, Final
+from urllib.parse import urljoin
+
+from appliance.registry.errors import Unavailable
+from appliance.registry.remote.http import Answer, HttpClient
+
+CHUNK_BYTES: Final = 32 << 20
+_TRIES: Final = 5
+_CREATED, _ACCEPTED, _NO_CONTENT = 201, 202, 204
+_OCTETS: Final = {"Content-Type": "application/octet-stream"}
+
+
+class Slice(io.RawIOBase):
+    """A part of an open file as a file of its own; tells how far it was read. May be rewound."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int, advance: Callable[[int], None]) -> None:
+        super().__init__()
+        self._file, self._start, self._size, self._advance = file, start, size, advance
+        self._position = self._told = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """To any place in the slice."""
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, origin + offset)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; what is read again is told once."""
+        left = max(0, self._size - self._position)
+        self._file.seek(self._start + self._position)
+        found = self._file.read(left if size < 0 else min(size, left))
+        self._position += len(found)
+        if self._position > self._told:
+            self._advance(self._position - self._told)
+            self._told = self._position
+        return found
+
+
+class Uploader:
+    """Blobs into one repository. One thread."""
+
+    def __init__(self, http: HttpClient, repository_url: str, scope: str, chunk_bytes: int = CHUNK_BYTES) -> None:
+        """`repository_url`: `https://host/v2/NAME`; `scope`: what a token has to allow."""
+        self._http = http
+        self._url = repository_url
+        self._scope = scope
+        self._chunk = chunk_bytes
+        self._takes_chunks = True
+
+    def has(self, digest: str) -> bool:
+        """Whether the repository holds this blob: a HEAD request."""
+        answer = self._http.request("HEAD", f"{self._url}/blobs/{digest}", scope=self._scope)
+        if answer.status not in {200, 404}:
+            raise refused(answer, "looking for a blob")
+        return answer.status == 200
+
+    def send(self, digest: str, file: BinaryIO, size: int, advance: Callable[[int], None]) -> None:
+        """Upload `size` bytes. Raises: Unavailable, also where the registry finds another digest."""
+        where, least = self._begin()
+        if size > self._chunk and self._takes_chunks:
+            sent = self._in_chunks(where, max(self._chunk, least), file, size, advance)
+            if sent is not None:
+                self._finish(sent, digest, b"", 0)
+                return
+            self._takes_chunks = False
+            where, _ = self._begin()
+        self._finish(where, digest, Slice(file, 0, size, advance), size)
+
+    def _begin(self) -> tuple[str, int]:
+        """Where to send it, and the smallest chunk that the registry takes."""
+        answer = self._http.request("POST", f"{self._url}/blobs/uploads/", body=b"", length=0, scope=self._scope)
+        if answer.status != _ACCEPTED:
+            raise refused(answer, "beginning an upload")
+        return self._next(answer, self._url), int(answer.headers.get("oci-chunk-min-length", "0") or 0)
+
+    def _in_chunks(
+        self, where: str, chunk: int, file: BinaryIO, size: int, advance: Callable[[int], None]
+    ) -> str | None:
+        """Where to finish; None where the registry takes no chunks."""
+        position, tries, told = 0, 0, _Once(advance)
+        while position < size:
+            count = min(chunk, size - position)
+            try:
+                answer = self._patch(where, file, position, count, told)
+            except Unavailable:
+                tries += 1
+                if tries >= _TRIES:
+                    raise
+                where, position = self._ask(where)
+                continue
+            if answer.status != _ACCEPTED:
+                if position == 0 and answer.status in {400, 404, 405, 415, 501}:
+                    return None
+                raise refused(answer, "sending a chunk")
+            where, position, tries = self._next(answer, where), position + count, 0
+        return where
+
+    def _patch(self, where: str, file: BinaryIO, position: int, count: int, told: "_Once") -> Answer:
+        part = Slice(file, position, count, lambda more: told.at(position, more))
+        headers = {**_OCTETS, "Content-Range": f"{position}-{position + count - 1}"}
+        told.begin(position)
+        return self._http.request("PATCH", where, headers=headers, body=part, length=count, scope=self._scope)  # type: ignore[arg-type]
+
+    def _ask(self, where: str) -> tuple[str, int]:
+        """Where an upload stands, after the link was cut."""
+        answer = self._http.request("GET", where, scope=self._scope)
+        if answer.status != _NO_CONTENT:
+            raise refused(answer, "asking how far an upload came")
+        found = re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("range", "0-0"))
+        last = int(found[1]) if found else 0
+        return self._next(answer, where), last + 1 if last else 0
+
+    def _finish(self, where: str, digest: str, body: bytes | Slice, size: int) -> None:
+        url = f"{where}{'&' if '?' in where else '?'}digest={digest}"
+        answer = self._http.request("PUT", url, headers=_OCTETS, body=body, length=size, scope=self._scope)  # type: ignore[arg-type]
+        if answer.status != _CREATED:
+            raise refused(answer, "finishing an upload")
+
+    def _next(self, answer: Answer, asked: str) -> str:
+        location = answer.headers.get("location")
+        if not location:
+            raise Unavailable(f"{asked} took an upload and did not say where to; is it an OCI registry?")
+        return urljoin(asked, location)
+
+
+class _Once:
+    """Tells how far a file came; what is sent again is not told again."""
+
+    def __init__(self, advance: Callable[[int], None]) -> None:
+        self._advance = advance
+        self._told = self._now = 0
+
+    def begin(self, position: int) -> None:
+        self._now = position
+
+    def at(self, _start: int, more: int) -> None:
+        self._now += more
+        if self._now > self._told:
+            self._advance(self._now - self._told)
+            self._told = self._now
+
+
+def refused(answer: Answer, what: str) -> Unavailable:
+    """The registry's own words, in a sentence."""
+    said = re.sub(r"\s+", " ", answer.body.decode(errors="replace"))[:300].strip()
+    host = answer.url.split("/")[2] if "//" in answer.url else answer.url
+    remedy = {
+        401: "; log in with `docker login`, or name the file with --credentials",
+        403: "; this login may not write there",
+        404: "; is the repository's name right, and does it exist?",
+        413: "; a proxy before the registry limits the size of requests",
+        507: "; its disk is full",
+    }.get(answer.status, "; its disk may be full" if "no space" in said else "")
+    return Unavailable(f"{host} answered {answer.status} while {what}{f': {said}' if said else ''}{remedy}.")
