@@ -1,7 +1,7 @@
 """What can happen to a deployment: told to `machine.after`, which says what follows.
 
-Three kinds. Work that its driver did (`Downloaded`, `Loaded`, ...): told in another state than the one it belongs to, it
-is a bug. Outcomes (`Refused`, `Failed`, `Disappointed`, `TimedOut`). And what people and the world do at any moment
+Three kinds. Work that its driver did (`Downloaded`, `Loaded`, ...): told in another state than its own, it is a bug.
+Outcomes (`Refused`, `Failed`, `Disappointed`, `TimedOut`). And what people and the world do at any moment
 (`Approved`, `Canceled`, `Superseded`, `Crashed`): where it comes too late it changes nothing.
 """
 
@@ -183,7 +183,7 @@ class RollbackFailed:
 
 @dataclass(frozen=True, slots=True)
 class Crashed:
-    """Its driver was gone in this state and is back: the delivery process, or the whole box. Also: its examiner died."""
+    """Its driver was gone in this state and is back: the delivery process, or the box. Also: its examiner died."""
 
     line: bool = True
     """The line itself restarted too; in probation that counts against the candidate."""

@@ -31,13 +31,21 @@ class Flags:
     revoked: bool
     """What serves is revoked."""
     stale: bool
+    """Nobody told us for long; a revocation could be hidden from us. The line goes on."""
     update_available: bool
-    """Something else than what serves is named, and not taken now."""
+    """Something else than what serves is named."""
 
 
 def flags_of(facts: Facts) -> Flags:
     """Pure."""
-    raise NotImplementedError
+    unheard_s = facts.running_s if facts.unheard_s is None else facts.unheard_s
+    return Flags(
+        paused=facts.paused,
+        pinned=facts.pinned,
+        revoked=facts.serving_digest in facts.revoked,
+        stale=unheard_s > facts.stale_after_s,
+        update_available=facts.newest_digest not in {None, facts.serving_digest, *facts.revoked},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +76,10 @@ def when_revoked(
     serving_digest: str, held: Sequence[HeldRelease], revoked: Collection[str]
 ) -> GoTo | KeepAndAlarm | None:
     """What to do; None: what serves is not revoked. `held`: the one that served last comes first."""
-    raise NotImplementedError
+    if serving_digest not in revoked:
+        return None
+    for one in held:
+        if one.proven and one.digest not in revoked and one.digest != serving_digest:
+            return GoTo(one.release)
+    detail = f"{serving_digest} is revoked and serves on: no other release here is proven and not revoked; push one"
+    return KeepAndAlarm(detail)

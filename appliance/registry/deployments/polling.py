@@ -1,13 +1,21 @@
-"""When to look at the source next: spread, with jitter, patient with a registry that is down. Seconds, monotonic."""
+"""When to look at the source next: spread, with jitter, patient with a registry that is down. Seconds, monotonic.
 
-from dataclasses import dataclass
+The backoff is "full jitter": a uniform draw below a ceiling that doubles. (Brooker, "Exponential Backoff And Jitter",
+AWS Architecture Blog, 2015: of the ways compared, few calls and no waves.)
+"""
+
+from dataclasses import dataclass, replace
 from typing import Final
+
+from appliance.registry.deployments.places import share_of
 
 BACKOFF_FIRST_S: Final = 5.0
 BACKOFF_MAX_S: Final = 900.0
 RETRY_AFTER_MAX_S: Final = 86_400.0
 LOOK_GAP_S: Final = 10.0
 """Between two looks that somebody asked for."""
+_DOUBLINGS_MAX: Final = 8
+"""5 s x 2^8 is above the ceiling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,27 +24,36 @@ class Polling:
 
     due: float
     failures: int = 0
-    not_before: float = 0.0
+    """In a row."""
+    not_before: float | None = None
     """The source asked us not to come back earlier (Retry-After)."""
     looked: float | None = None
-    """The last look that somebody asked for."""
+    """When the last look that somebody asked for was due."""
 
 
 def first_look(box_id: str, period_s: float, now: float) -> Polling:
     """After a start: at this box' own place in the period, so that a site's power cut is no stampede."""
-    raise NotImplementedError
+    return Polling(now + share_of(box_id, "poll") * period_s)
 
 
 def answered(polling: Polling, period_s: float, now: float, draw: float) -> Polling:
     """The source answered; `draw` uniform in 0..1: the next look in 0.9..1.1 periods."""
-    raise NotImplementedError
+    return Polling(now + period_s * (0.9 + 0.2 * draw), looked=polling.looked)
 
 
 def unanswered(polling: Polling, now: float, draw: float, retry_after_s: float | None = None) -> Polling:
-    """It did not: full jitter, ceiling 5 s doubling to 15 minutes, and never before Retry-After (at most a day)."""
-    raise NotImplementedError
+    """It did not: full jitter, a ceiling of 5 s doubling to 15 minutes; after Retry-After (a day at most)."""
+    ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(polling.failures, _DOUBLINGS_MAX))
+    not_before = None if retry_after_s is None else now + min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S)
+    due = (now if not_before is None else not_before) + draw * ceiling_s
+    return replace(polling, due=due, failures=polling.failures + 1, not_before=not_before)
 
 
 def look_now(polling: Polling, now: float, *, box_id: str, spread_s: float = 0.0) -> Polling:
     """Somebody asks for a look: within `spread_s`, at this box' place; not more often than LOOK_GAP_S."""
-    raise NotImplementedError
+    due = now + share_of(box_id, "look") * spread_s
+    if polling.looked is not None:
+        due = max(due, polling.looked + LOOK_GAP_S)
+    if polling.not_before is not None:
+        due = max(due, polling.not_before)
+    return polling if polling.due <= due else replace(polling, due=due, looked=due)

@@ -33,7 +33,7 @@ class State(str, enum.Enum):
     SUCCESS = "success"
     ALREADY_INSTALLED = "already_installed"
     REJECTED = "rejected"
-    """Not to be trusted: never loaded, nothing left, not tried again."""
+    """Not to be trusted: never served, nothing left, not tried again."""
     FAILED = "failed"
     """Trusted, and did not prove itself, or could not be brought here; nothing changed on the line."""
     ROLLED_BACK = "rolled_back"
@@ -44,23 +44,30 @@ class State(str, enum.Enum):
 
 
 _S = State
-_STOPPABLE: Final = frozenset({_S.SUPERSEDED, _S.CANCELED, _S.TIMED_OUT, _S.FAILED})
+_STOPPABLE: Final = frozenset({_S.SUPERSEDED, _S.CANCELED, _S.TIMED_OUT, _S.FAILED, _S.REJECTED})
 TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
-    _S.PENDING: frozenset({_S.DOWNLOADING, _S.ALREADY_INSTALLED, _S.REJECTED, *_STOPPABLE}),
-    _S.DOWNLOADING: frozenset({_S.VERIFYING, _S.ALREADY_INSTALLED, _S.REJECTED, *_STOPPABLE}),
-    _S.VERIFYING: frozenset({_S.STAGED, _S.REJECTED, *_STOPPABLE}),
-    _S.STAGED: frozenset({_S.LOADING, _S.REJECTED, *_STOPPABLE}),
-    _S.LOADING: frozenset({_S.ACCEPTING, _S.REJECTED, *_STOPPABLE}),
+    _S.PENDING: frozenset({_S.DOWNLOADING, _S.ALREADY_INSTALLED, *_STOPPABLE}),
+    _S.DOWNLOADING: frozenset({_S.VERIFYING, _S.ALREADY_INSTALLED, *_STOPPABLE}),
+    _S.VERIFYING: frozenset({_S.STAGED, *_STOPPABLE}),
+    _S.STAGED: frozenset({_S.LOADING, *_STOPPABLE}),
+    _S.LOADING: frozenset({_S.ACCEPTING, *_STOPPABLE}),
     _S.ACCEPTING: frozenset({_S.SHADOWING, _S.CANARY, _S.ACTIVATING, *_STOPPABLE}),
     _S.SHADOWING: frozenset({_S.CANARY, _S.ACTIVATING, *_STOPPABLE}),
-    _S.CANARY: frozenset({_S.ACTIVATING, _S.ROLLED_BACK, *_STOPPABLE}),
-    _S.ACTIVATING: frozenset({_S.PROBATION, _S.ROLLING_BACK, *_STOPPABLE}),
+    _S.CANARY: frozenset({_S.ACTIVATING, *_STOPPABLE}),
+    _S.ACTIVATING: frozenset({_S.PROBATION, _S.ROLLING_BACK}),
     _S.PROBATION: frozenset({_S.SUCCESS, _S.ROLLING_BACK}),
     _S.ROLLING_BACK: frozenset({_S.ROLLED_BACK, _S.ROLLBACK_FAILED}),
 }
-"""From each state that is no end, where it may go. REJECTED after STAGED: revoked meanwhile, or its files changed."""
+"""From each state that is no end, where it may go.
+
+REJECTED after VERIFYING: revoked meanwhile, or its files changed. A canary that fails ends FAILED, not ROLLED_BACK:
+both models judged, the one before never stopped serving, so there is nothing to roll back. From ACTIVATING on, the
+pointer may have moved: the only ways out are forward, and ROLLING_BACK, which is a no-op where it had not.
+"""
 ENDS: Final = frozenset(State) - TRANSITIONS.keys()
 ON_DISK: Final = frozenset(TRANSITIONS.keys()) - {_S.PENDING, _S.DOWNLOADING, _S.VERIFYING}
-"""The release lies in the store, whole."""
+"""The release lies in the store, whole and verified (`staged`: or is being put together from verified blobs)."""
+BEFORE_SWITCH: Final = TRANSITIONS.keys() - {_S.ACTIVATING, _S.PROBATION, _S.ROLLING_BACK}
+"""The line serves what it served before. A newer wish supersedes, and a person cancels, only here."""
 SERVING: Final = frozenset({_S.PROBATION, _S.SUCCESS})
-"""`current` is the candidate."""
+"""`current` is the candidate. In ACTIVATING and ROLLING_BACK it may be: the disk says."""

@@ -1,6 +1,6 @@
 """What a candidate has to prove on this box before it serves, and while it does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.registry.config import CanaryConfig, ModelDeliveryConfig, ProbationConfig, ShadowConfig
 
@@ -9,11 +9,11 @@ from appliance.registry.config import CanaryConfig, ModelDeliveryConfig, Probati
 class Strategy:
     """Of one model; the operator's file says it."""
 
-    shadow: ShadowConfig = ShadowConfig()
+    shadow: ShadowConfig = field(default_factory=ShadowConfig)
     """`parts` 0: no shadow."""
-    canary: CanaryConfig = CanaryConfig()
+    canary: CanaryConfig = field(default_factory=CanaryConfig)
     """`parts` 0: no canary."""
-    probation: ProbationConfig = ProbationConfig()
+    probation: ProbationConfig = field(default_factory=ProbationConfig)
     approve: bool = False
     """A person has to say yes before it serves."""
 
