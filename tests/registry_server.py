@@ -148,7 +148,7 @@ def _send(
     url: str,
     body: bytes | None,
     login: tuple[str, str] | None,
-    headers: Mapping[str, str] = {},  # noqa: B006 - never changed
+    headers: Mapping[str, str] = {},
 ) -> Any:
     request = urllib.request.Request(url, data=body, method=method, headers=dict(headers))
     if login is not None:

@@ -68,5 +68,9 @@ class SlowWatch:
                 f"The download came with {rate / 1000:.2f} kB/s for {elapsed_s:.0f} s, and "
                 f"delivery.min_rate_kb_s asks for {self._min / 1000:g}; look at the link or lower it.",
             )
+        self.restart()
+
+    def restart(self) -> None:
+        """The link was dead for a while: that is its fault, and no attack."""
         self._since = self._now()
         self._bytes = 0
