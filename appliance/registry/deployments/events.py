@@ -128,7 +128,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Trusted, and did not prove itself or could not be brought here."""
+    """Trusted, and did not prove itself or could not be brought here.
+
+    In activating: the pointer has not moved, its driver has looked. Where it may have, `Disappointed` is the word.
+    """
 
     reason: str
     """disk_full, network, load_error, oom, acceptance, shadow, canary, ..."""

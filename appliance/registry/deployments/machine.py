@@ -177,12 +177,13 @@ def _after_outcome(
             raise _bug(deployment, event)
         return deployment  # it is being taken back already
     is_before = deployment.state in BEFORE_SWITCH
+    may_fail = is_before or deployment.state is State.ACTIVATING
     match event:
         case events.Disappointed() if is_before:
             return deployment  # nothing serves that could be rolled back
         case events.Disappointed() | events.Failed():
             judged = _reported(deployment, event.report, passed=False)
-            end = State.FAILED if is_before else State.ROLLING_BACK
+            end = State.FAILED if may_fail and isinstance(event, events.Failed) else State.ROLLING_BACK
             return judged.moved(end, at, reason=event.reason, detail=event.detail)
         case events.Refused():
             end = State.REJECTED if is_before else State.ROLLING_BACK

@@ -54,15 +54,16 @@ TRANSITIONS: Final[Mapping[State, frozenset[State]]] = {
     _S.ACCEPTING: frozenset({_S.SHADOWING, _S.CANARY, _S.ACTIVATING, *_STOPPABLE}),
     _S.SHADOWING: frozenset({_S.CANARY, _S.ACTIVATING, *_STOPPABLE}),
     _S.CANARY: frozenset({_S.ACTIVATING, *_STOPPABLE}),
-    _S.ACTIVATING: frozenset({_S.PROBATION, _S.ROLLING_BACK}),
+    _S.ACTIVATING: frozenset({_S.PROBATION, _S.ROLLING_BACK, _S.FAILED}),
     _S.PROBATION: frozenset({_S.SUCCESS, _S.ROLLING_BACK}),
     _S.ROLLING_BACK: frozenset({_S.ROLLED_BACK, _S.ROLLBACK_FAILED}),
 }
 """From each state that is no end, where it may go.
 
 REJECTED after VERIFYING: revoked meanwhile, or its files changed. A canary that fails ends FAILED, not ROLLED_BACK:
-both models judged, the one before never stopped serving, so there is nothing to roll back. From ACTIVATING on, the
-pointer may have moved: the only ways out are forward, and ROLLING_BACK, which is a no-op where it had not.
+both models judged, the one before never stopped serving, so there is nothing to roll back. In ACTIVATING the pointer
+may have moved: the ways out are forward, ROLLING_BACK, which is a no-op where it had not, and FAILED where it surely
+had not.
 """
 ENDS: Final = frozenset(State) - TRANSITIONS.keys()
 ON_DISK: Final = frozenset(TRANSITIONS.keys()) - {_S.PENDING, _S.DOWNLOADING, _S.VERIFYING}
