@@ -9,7 +9,8 @@ with loading, goes on to accepting, and then waits for what it is told.
 Messages out, over the link:
 
     progress {"stage": "loading" | "accepting" | "shadowing", "what": SENTENCE}
-    loaded   {"seconds", "memory_bytes", "engine", "engine_reason", "digest", "sealed": [SENTENCE, ...]}
+    loaded   {"seconds", "memory_bytes", "engine", "engine_reason", "digest", "sealed", "not_sealed"}
+             (bytes of the whole process; the last two: lists of sentences, see `appliance.sandbox`)
     accepted {"report": {...}}          see `appliance.examiner.reports.Acceptance`
     shadow   {"report": {...}}          twice a second while it is on; `appliance.examiner.reports.Shadowed`
     failed   {"stage", "reason", "detail", "report": {...} | null}      the last one; see `appliance.examiner.failure`

@@ -54,7 +54,7 @@ _Line = tuple[int, int, int, int]
 def install(machine: Machine) -> None:
     """For the calling thread and what it starts; needs no_new_privs. Raises: OSError."""
     lines = program(machine)
-    filter_ = (_Instruction * len(lines))(*lines)
+    filter_ = (_Instruction * len(lines))(*(_Instruction(*line) for line in lines))
     given = _Program(len(lines), filter_)
     # Without SPEC_ALLOW older kernels slow the processor down for whoever has a filter.
     with suppress(OSError):

@@ -1,0 +1,139 @@
+"""The publisher's golden samples: inputs that travel with a package, and the scores that they have to give.
+
+`assets.extra/golden/samples.json`: `input`, `output` (aliases; `signature`, default serving_default), `samples`, each
+with `file`, `scores`, and optionally `label`, `tolerance` (default 0.001) and `frame`. A file is a picture of exactly
+the model's size, a picture of a whole frame (`"frame": true`: cropped and resized as the package says), or a `.npy`
+array as the model takes it.
+"""
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, Field, ValidationError
+
+from appliance.examiner.failure import Failed, Reason, Stage
+from appliance.examiner.pictures import FILE_MAX_BYTES, content, picture
+from appliance.inspection.errors import FrameUnfit
+from appliance.inspection.plan import Plan
+from appliance.inspection.preprocess import Preprocessor
+from appliance.runtimes.model import DEFAULT_SIGNATURE, Model, TensorSpec, fits, shown
+
+GOLDEN: Final = Path("assets.extra") / "golden"
+_LIST: Final = "samples.json"
+_LIST_MAX_BYTES: Final = 4 << 20
+_SAMPLES_MAX: Final = 256
+_REMEDY: Final = "`appliance package --golden` puts them into the package, and `appliance lint` looks at them."
+
+
+class _Sample(BaseModel, extra="ignore", frozen=True):
+    file: Annotated[str, Field(pattern=r"^[^/\\\x00]{1,255}$")]
+    scores: Annotated[list[float] | list[list[float]], Field(min_length=1, max_length=10_000)]
+    label: str | None = None
+    tolerance: Annotated[float, Field(gt=0, le=0.5)] = 0.001
+    frame: bool = False
+
+
+class _Listed(BaseModel, extra="ignore", frozen=True):
+    input: str
+    output: str
+    signature: str = DEFAULT_SIGNATURE
+    samples: Annotated[list[_Sample], Field(min_length=1, max_length=_SAMPLES_MAX)]
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """One sample, read only when its turn comes."""
+
+    name: str
+    label: str | None
+    expected: npt.NDArray[np.float64]
+    """(regions, labels)."""
+    tolerance: float
+    is_frame: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSet:
+    """A package's samples."""
+
+    folder: Path
+    input: TensorSpec
+    output: str
+    signature: str
+    samples: tuple[Golden, ...]
+
+    def inputs(self, sample: Golden, plan: Plan) -> dict[str, npt.NDArray[Any]]:
+        """What the model is given. Raises: Failed where the file is no such sample."""
+        file = self.folder / sample.name
+        try:
+            array = _array(file) if file.suffix == ".npy" else _pixels(file, plan, is_frame=sample.is_frame)
+        except (OSError, ValueError, FrameUnfit) as error:
+            raise _missing(f"The golden sample {sample.name} cannot be used: {error}.") from error
+        if array.dtype != self.input.dtype or not fits(self.input.shape or array.shape, array.shape):
+            raise _missing(
+                f"The golden sample {sample.name} is {array.dtype} {list(array.shape)}; "
+                f"the model's input {self.input.alias!r} takes {self.input.dtype} {shown(self.input.shape)}."
+            )
+        return {self.input.alias: array}
+
+
+def read(package: Path, model: Model) -> GoldenSet:
+    """The list, checked against the model's signature. Raises: Failed."""
+    folder = package / GOLDEN
+    try:
+        listed = _Listed.model_validate_json(content(folder / _LIST, _LIST_MAX_BYTES))
+    except FileNotFoundError as error:
+        raise _missing(f"The package brings no golden samples ({GOLDEN / _LIST}).") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "it"
+        raise _missing(f"{GOLDEN / _LIST} cannot be read: {place}: {first['msg']}.") from error
+    except (OSError, ValueError) as error:
+        raise _missing(f"{GOLDEN / _LIST} cannot be read: {error}.") from error
+    signature = model.signatures.get(listed.signature)
+    if signature is None or listed.input not in signature.inputs or listed.output not in signature.outputs:
+        raise _missing(
+            f"{GOLDEN / _LIST} asks for {listed.input!r} -> {listed.output!r} of the signature {listed.signature!r}, "
+            "which the model does not have."
+        )
+    samples = tuple(_golden(one) for one in listed.samples)
+    return GoldenSet(folder, signature.inputs[listed.input], listed.output, listed.signature, samples)
+
+
+def _golden(listed: _Sample) -> Golden:
+    try:
+        expected = np.atleast_2d(np.asarray(listed.scores, np.float64))
+    except ValueError as error:
+        raise _missing(f"The golden sample {listed.file} has regions with different numbers of scores.") from error
+    if not np.isfinite(expected).all():
+        raise _missing(f"The golden sample {listed.file} expects scores that are no numbers.")
+    return Golden(listed.file, listed.label, expected, listed.tolerance, listed.frame)
+
+
+def _array(file: Path) -> npt.NDArray[Any]:
+    """Raises: OSError, ValueError."""
+    array = np.lib.format.read_array(io.BytesIO(content(file, FILE_MAX_BYTES)), allow_pickle=False)
+    return np.asarray(array)
+
+
+def _pixels(file: Path, plan: Plan, *, is_frame: bool) -> npt.NDArray[Any]:
+    """Raises: OSError, ValueError, FrameUnfit."""
+    spec = plan.preprocessor.spec
+    frame = picture(file)
+    if is_frame:
+        return plan.preprocessor.apply(frame).copy()
+    height, width = frame.shape
+    if (height, width) != (spec.height, spec.width):
+        raise ValueError(
+            f"it has {width}x{height} pixels, and the model sees {spec.width}x{spec.height}; "
+            'where it is a whole frame, say "frame": true'
+        )
+    return Preprocessor(replace(spec, regions=None)).apply(frame)
+
+
+def _missing(sentence: str) -> Failed:
+    return Failed(Stage.ACCEPTING, Reason.GOLDEN_MISSING, f"{sentence} {_REMEDY}")
