@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from appliance.health import DeviceHealth, Reason, worst
 from appliance.status import LineStatus
+from appliance.steering.counting import Counts
+from appliance.steering.document import Document
 
 LINE_SILENT_AFTER_S: Final = 3.0
 """A line that has not reported for this long is not judging parts, as far as anyone can tell."""
@@ -52,6 +54,14 @@ class MqttStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Deliveries:
+    """How models come onto this box, as the delivery process sees it."""
+
+    document: Document
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The box at one moment. Immutable; nothing in it changes after it was handed out."""
 
@@ -70,6 +80,8 @@ class Overview:
     """How long ago that was."""
     mqtt: MqttStatus | None
     """None until the publisher has reported."""
+    deliveries: Deliveries | None = None
+    """None where no model is delivered, or the delivery process is away."""
 
     def health_json(self) -> dict[str, Any]:
         """The device health as it stands in the MQTT `health` message and in `/healthz`."""
@@ -95,6 +107,7 @@ class Board:
         self._line_gone: Reason | None = None
         self._found: dict[str, tuple[Reason, ...]] = {}
         self._mqtt: MqttStatus | None = None
+        self._deliveries: Deliveries | None = None
         self._health = DeviceHealth.CHECK_FUNCTION  # as at the last change, and since when
         self._since_ns = self._made_ns
         self._utc_offset_ns = utc_ns() - self._made_ns
@@ -129,6 +142,11 @@ class Board:
         with self._lock:
             self._mqtt = status
 
+    def deliveries_reported(self, deliveries: Deliveries | None) -> None:
+        """The newest document of the delivery process; None while it is away."""
+        with self._lock:
+            self._deliveries = deliveries
+
     def overview(self, now_ns: int) -> Overview:
         """Everything, as at `now_ns` on the monotonic clock."""
         with self._lock:
@@ -145,6 +163,7 @@ class Board:
                 line=line,
                 line_age_s=None if line is None else max(0, now_ns - line.at_ns) / 1e9,
                 mqtt=self._mqtt,
+                deliveries=self._deliveries,
             )
 
     def _silence_begins_locked(self) -> int:

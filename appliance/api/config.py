@@ -1,6 +1,7 @@
 """The `[http]` part of the operator's file, and what an address to listen on is in all of it."""
 
 import ipaddress
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field
@@ -21,7 +22,11 @@ ListenAddress = Annotated[str, AfterValidator(_an_address_and_no_name)]
 
 
 class HttpConfig(BaseModel, extra="forbid", frozen=True):
-    """Where the box answers health, metrics and model status. It answers everybody who can reach the port."""
+    """Where the box answers health, metrics and model status, and is steered.
+
+    Everybody who can reach the port may read. Changes are taken from programs on this box, and from who shows a
+    token; a proxy on this box that lets others in makes them programs of this box.
+    """
 
     host: ListenAddress = Field(
         default="127.0.0.1",
@@ -31,4 +36,14 @@ class HttpConfig(BaseModel, extra="forbid", frozen=True):
     port: int = Field(default=8080, ge=0, le=65535, description="TCP port; 0 takes any free one.")
     threads: int = Field(
         default=4, ge=1, le=32, description="Answers worked on at once; a slow client does not hold one."
+    )
+    tokens_file: Path | None = Field(
+        default=None,
+        description="Who may steer deliveries from other hosts: lines `name token`, the token at least 16 characters; "
+        "readable by this service only. The name goes to the audit log. It is read again when it changes.",
+    )
+    names: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{1,253}$")], ...] = Field(
+        default=(),
+        max_length=16,
+        description="Names by which this box may be asked for changes, besides its addresses and its own name.",
     )

@@ -1,4 +1,5 @@
-"""The box's HTTP face: how it is, what it serves, its figures. Read-only; it translates the board and nothing else.
+"""The box's HTTP face: how it is, what it serves, its figures. Read-only, but for deployments.py; it translates the
+board and nothing else.
 
 Every error answer is JSON with one sentence under `error`. Nothing here waits: an answer is computed from one
 snapshot, so a probe learns about a line that hangs and does not hang with it.
@@ -13,10 +14,11 @@ from typing import Any, Final
 
 from flask import Flask, Response, request
 from jinja2 import Template
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from appliance.api import index, metrics, model_status
 from appliance.api.board import LINE_SILENT_AFTER_S, Board, Overview
+from appliance.api.deployments import Deployments
 from appliance.api.page import PAGE
 from appliance.health import DeviceHealth
 from appliance.status import CameraStatus, OutboxStatus
@@ -32,11 +34,17 @@ _HEADERS: Final = {
 
 
 def create_app(
-    board: Board, *, version: str, result_schema: bytes, now_ns: Callable[[], int] = time.monotonic_ns
+    board: Board,
+    *,
+    version: str,
+    result_schema: bytes,
+    now_ns: Callable[[], int] = time.monotonic_ns,
+    deployments: Deployments | None = None,
 ) -> Flask:
     """The WSGI application. Its views may run on any number of threads.
 
-    `version` is the appliance's own. `result_schema` is the JSON Schema of a result, served as it is.
+    `version` is the appliance's own. `result_schema` is the JSON Schema of a result, served as it is. `deployments`:
+    the views that steer deliveries; without them nothing here can be changed.
     """
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a doubled slash is a mistake to hear about, not a redirect
@@ -56,6 +64,8 @@ def create_app(
         "/schema/result.json": views.schema,
     }.items():
         app.add_url_rule(path, view_func=view, methods=["GET"])
+    if deployments is not None:
+        deployments.register(app)
     app.before_request(views.models_and_verbs)
     app.register_error_handler(HTTPException, _refused)
     app.after_request(_guarded)
@@ -78,7 +88,7 @@ class _Views:
             models = now.line.models if now.live and now.line is not None else None
             answer = model_status.answer(request.method, target, models)
             return _response(answer.status, answer.body)
-        if request.method not in {"GET", "HEAD"}:
+        if request.method not in {"GET", "HEAD"} and not _is_answered():
             return _error(HTTPStatus.METHOD_NOT_ALLOWED, f"Only GET and HEAD are answered here, not {request.method}.")
         return None
 
@@ -111,7 +121,24 @@ class _Views:
         return _response(HTTPStatus.OK, self.result_schema, "application/schema+json")
 
 
+def _is_answered() -> bool:
+    """Whether this path has a view for this verb, or at least for another one that changes something."""
+    if request.method == "OPTIONS":  # what a browser asks before a page of another host may change something
+        return False
+    return request.url_rule is not None or bool(_allowed(request.routing_exception) - {"GET", "HEAD"})
+
+
+def _allowed(error: HTTPException | None) -> set[str]:
+    known = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+    return set(known or ()) - {"OPTIONS"}
+
+
 def _refused(error: HTTPException) -> Response:
+    if isinstance(error, MethodNotAllowed):
+        verbs = ", ".join(sorted(_allowed(error)))
+        response = _error(HTTPStatus.METHOD_NOT_ALLOWED, f"Only {verbs} are answered here, not {request.method}.")
+        response.headers["Allow"] = verbs
+        return response
     status = HTTPStatus(error.code or HTTPStatus.INTERNAL_SERVER_ERROR)
     if status is HTTPStatus.NOT_FOUND:
         return _error(status, f"There is nothing at {request.path}; / lists what is here.")
@@ -121,9 +148,10 @@ def _refused(error: HTTPException) -> Response:
 
 
 def _guarded(response: Response) -> Response:
-    response.headers.update(_HEADERS)
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        response.headers["Allow"] = "GET, HEAD"
+        response.headers.setdefault("Allow", "GET, HEAD")
     return response
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 from itertools import accumulate
 from typing import Any, Final
 
+from appliance.api import deliveries
 from appliance.api.board import Overview
 from appliance.health import DeviceHealth
 from appliance.status import LATENCY_BUCKETS_MS, CameraStatus, Histogram, ModelStatus, OutboxStatus
@@ -16,9 +17,11 @@ ENDPOINTS: Final = (
     ("/healthz", "device health, its reasons, and all of the above as JSON; 503 on FAILURE", True),
     ("/livez", "200 while the line reports", True),
     ("/readyz", "200 while a part that came now would be judged", True),
+    ("/deployments", "how models come onto this box; POST there and below changes it", True),
     ("/v1/models/NAME", "state of a model's versions, as TensorFlow Serving answers it", False),
     ("/metrics", "figures for Prometheus", True),
     ("/schema/result.json", "JSON Schema of an inspection result", True),
+    ("/schema/deployment.json", "JSON Schema of /deployments", True),
 )
 """Path, what it answers, and whether the path can be followed as it stands."""
 
@@ -60,6 +63,7 @@ def view(overview: Overview, version: str) -> dict[str, Any]:
         "models": [] if line is None else [_model(one) for one in line.models],
         "outbox": None if line is None or line.outbox is None else _outbox(line.outbox),
         "mqtt": overview.mqtt,
+        "deliveries": [] if overview.deliveries is None else deliveries.view(overview.deliveries.document),
         "memory": "" if line is None else _size(line.resident_bytes),
         "started": "" if line is None else line.started_utc.replace("T", " ")[:19] + "Z",
         "endpoints": ENDPOINTS,

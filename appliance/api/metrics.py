@@ -6,6 +6,7 @@ What the line said is left out while it does not report: an absent series is hon
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timezone
 from itertools import accumulate
 from typing import Final
 
@@ -19,6 +20,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from appliance.api import delivery_metrics
 from appliance.api.board import Board, MqttStatus, Overview
 from appliance.health import DeviceHealth
 from appliance.status import LATENCY_BUCKETS_MS, CameraStatus, Histogram, LineStatus, ModelStatus, OutboxStatus
@@ -48,6 +50,8 @@ class BoardMetrics(Collector):
         yield from _box(overview, self._version)
         if overview.mqtt is not None:
             yield from _mqtt(overview.mqtt)
+        if overview.deliveries is not None:
+            yield from delivery_metrics.families(overview.deliveries, datetime.now(timezone.utc))
         if overview.line is not None and overview.live:
             yield from _line(overview.line)
             yield from _cameras(overview.line.cameras)

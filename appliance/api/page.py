@@ -79,6 +79,12 @@ td:last-child, th:last-child { padding-right: 0; min-width: 220px; }
 .links td { border: 0; padding-block: 3px; }
 .links a { color: inherit; }
 .none { margin: 0; color: var(--soft); }
+.way { display: flex; flex-wrap: wrap; gap: 4px; list-style: none; margin: 14px 0 0; padding: 0; font-size: 12px; }
+.way li { padding: 2px 9px; border-radius: 9px; background: var(--rule); color: var(--soft); }
+.way .done { background: none; box-shadow: inset 0 0 0 1px var(--ok); color: var(--ok); }
+.way .now { background: var(--ok); color: #fff; font-weight: 600; }
+.flag { border-radius: 4px; padding: 1px 7px; margin-right: 6px; font-size: 12px; background: var(--rule); }
+.alarming .flag { background: var(--bad); color: #fff; }
 """
 
 _BODY: Final = """
@@ -158,6 +164,41 @@ _BODY: Final = """
   </table></div>
   {% else %}<p class="none">The line has named none.</p>{% endif %}
 </section>
+
+{% for model in deliveries %}
+<section{% if model.alarming %} class="alarming"{% endif %}>
+  <h2>Deliveries of {{ model.name }}</h2>
+  <dl>
+    {% if model.active %}
+    <div><dt>serves release</dt><dd>{{ model.active.release }}</dd></div>
+    <div><dt>version</dt><dd>{{ model.active.version }}</dd></div>
+    <div><dt>digest</dt><dd><code>{{ model.active.digest }}</code></dd></div>
+    {% else %}<div><dt>serves</dt><dd class="bad">nothing</dd></div>{% endif %}
+    <div><dt>before it</dt><dd>{{ "release " ~ model.previous.release if model.previous else "–" }}</dd></div>
+  </dl>
+  {% if model.flags or model.update %}
+  <p class="note">{% for flag in model.flags %}<span class="flag">{{ flag }}</span>{% endfor %}
+    {%- if model.update %}<span class="flag">update available: {{ model.update }}</span>{% endif %}</p>
+  {% endif %}
+  {% with one = model.deployment %}
+  {% if one %}
+  {% if one.way and not one.is_over %}
+  <ol class="way">{% for name, how in one.way %}<li class="{{ how }}">{{ name }}</li>{% endfor %}</ol>
+  {% endif %}
+  {% if one.percent is not none %}
+  <div class="bar"><i class="OK" style="flex: {{ one.percent }}"></i><i style="flex: {{ 100 - one.percent }}"></i></div>
+  <div class="key"><span>{{ one.bytes }}</span></div>
+  {% endif %}
+  <p class="note"><span class="{{ "wrong" if one.is_wrong else "good" }}">{{ one.what }} {{ one.state }}</span>
+    since {{ one.since }}, asked for by {{ one.by }}{{ "; " ~ one.wait if one.wait }}</p>
+  {% if one.detail %}<p class="note{{ " bad" if one.is_wrong }}">{{ one.detail }}</p>{% endif %}
+  {% for report in one.reports %}<p class="note">{{ report }}</p>{% endfor %}
+  <p class="note"><a href="/deployments/{{ one.id }}"><code>{{ one.id }}</code></a></p>
+  {% endif %}
+  {% endwith %}
+  <p class="note">The registry was last asked {{ model.last_looked }}.</p>
+</section>
+{% endfor %}
 
 <div class="grid">
 <section class="{{ stale }}">

@@ -7,7 +7,7 @@ The delivery process' handler is a function `(Request) -> Answer`. What it has t
 | overview | -     | {}                                       | 200 the document (see document.py) |
 | show     | -     | {id}                                     | 200 a deployment |
 | audit    | (or -)| {limit}, 1..1000                         | 200 {entries: [newest first]} |
-| create   | name  | {tag, digest or release; force, not_before, spread_s, percent, by_wish} | 202 a deployment |
+| create   | name  | {tag, digest or release; force, not_before, issued, spread_s, percent, by_wish} | 202 deployment |
 | clear    | name  | {}: the retained wish is gone            | 200 {model} |
 | cancel   | (or -)| {id}, or {}: the model's live one        | 200 a deployment |
 | approve  | (or -)| as cancel                                | 200 a deployment |
@@ -196,6 +196,7 @@ _FIELDS: Final[Mapping[Verb, Mapping[str, tuple[str, Any]]]] = {
         **_RELEASE_FIELD,
         "force": ("true or false", _is_flag),
         "not_before": ("a moment such as 2026-11-20T20:31:04Z", _is_text(_MOMENT)),
+        "issued": ("a moment such as 2026-11-20T20:31:04Z", _is_text(_MOMENT)),
         "spread_s": (f"a number of seconds from 0 to {_SPREAD_MAX_S}", _is_number(0, _SPREAD_MAX_S)),
         "percent": ("a number from 0 to 100", _is_number(0, 100)),
         "by_wish": ("true or false", _is_flag),

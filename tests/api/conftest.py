@@ -5,11 +5,16 @@ import time
 from dataclasses import dataclass, replace
 
 import pytest
+from steering.boxes import document
 
+from appliance.api.access import Access
 from appliance.api.board import Board
+from appliance.api.deployments import Deployments
 from appliance.api.health import create_app
 from appliance.api.server import HttpServer
 from appliance.status import CameraStatus, LineStatus, ModelStatus, OutboxStatus
+from appliance.steering.newest import Newest
+from appliance.steering.requests import Answer as Steered
 
 SCHEMA = b'{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "result"}\n'
 
@@ -67,9 +72,11 @@ class Box:
 
     def __init__(self):
         self.board = Board()
-        self.server = HttpServer(
-            create_app(self.board, version="1.2.3", result_schema=SCHEMA), "127.0.0.1", 0, threads=2
-        )
+        newest = Newest()
+        newest.take(document(models=()))
+        deployments = Deployments(newest, lambda *_: Steered.refusal(404, "Not here."), Access(), threads=2)
+        app = create_app(self.board, version="1.2.3", result_schema=SCHEMA, deployments=deployments)
+        self.server = HttpServer(app, "127.0.0.1", 0, threads=2)
         self.server.start()
 
     def reports(self, line, **changed):
