@@ -1,4 +1,4 @@
-"""The command line: `appliance run | check | demo | models | serve | example-config`."""
+"""The command line: what runs on a box, what looks at one, and what publishers do."""
 
 import argparse
 import logging
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from appliance import __version__, log
 from appliance.client.arguments import add_models
+from appliance.client.deployments_arguments import add_deployments
 from appliance.errors import ApplianceError
+from appliance.publishing.arguments import add_publishing
 from appliance.serve.arguments import add_serve
 
 _RUN_EXAMPLES = """examples:
@@ -30,6 +32,13 @@ _DEMO_EXAMPLES = """examples:
 """
 
 
+_GROUPS = (
+    ("on a box", ("run", "check", "demo", "serve", "example-config")),
+    ("looking at a box, from anywhere", ("deployments", "models")),
+    ("publishing a model, from anywhere", ("keys", "package", "lint", "sign", "push", "deploy")),
+)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The `appliance` command. Returns the exit code: 0 well, 1 something failed, 2 wrong usage."""
     options = _parser().parse_args(arguments)
@@ -43,24 +52,53 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Grouped(
         prog="appliance",
         description="A box beside a production line: judges every part in time, tells everyone over MQTT, and swaps "
         "its model while the line runs.",
         epilog="`appliance COMMAND --help` says more about each command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"appliance {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser)
     _add_run(commands)
     _add_check(commands)
     _add_demo(commands)
     add_models(commands)
+    add_deployments(commands)
     add_serve(commands)
+    add_publishing(commands)
     example = commands.add_parser(
         "example-config", help="print a commented configuration to start from", formatter_class=_Raw
     )
     example.set_defaults(command=_example_config)
     return parser
+
+
+class _Grouped(argparse.ArgumentParser):
+    """Its help lists the commands by who uses them."""
+
+    def format_help(self) -> str:
+        """Usage, the groups, the options."""
+        (commands,) = (one for one in self._actions if isinstance(one, argparse._SubParsersAction))  # noqa: SLF001
+        said = {one.dest: one.help for one in commands._choices_actions}  # noqa: SLF001 - argparse tells it nowhere else
+        grouped = [name for _, names in _GROUPS for name in names]
+        others = ("others", tuple(name for name in said if name not in grouped))
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, [])
+        formatter.add_text(self.description)
+        for title, names in (*_GROUPS, others):
+            formatter.start_section(title)
+            formatter.add_arguments([_entry(name, said[name]) for name in names if name in said])
+            formatter.end_section()
+        formatter.start_section("options")
+        formatter.add_arguments([one for one in self._actions if one is not commands])
+        formatter.end_section()
+        formatter.add_text(self.epilog)
+        return formatter.format_help()
+
+
+def _entry(name: str, what: str | None) -> argparse.Action:
+    return argparse._StoreAction([], dest=name, help=what, metavar=name)  # noqa: SLF001 - an entry of the help
 
 
 class _Raw(argparse.RawDescriptionHelpFormatter):

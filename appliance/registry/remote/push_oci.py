@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.registry.config import DeliveryConfig
-from appliance.registry.errors import Refusal, Rejected
+from appliance.registry.errors import Refusal, Rejected, Unavailable
 from appliance.registry.package.files import PackageFile
 from appliance.registry.package.statement import Statement
-from appliance.registry.remote.http import HttpClient
+from appliance.registry.remote.http import Answer, HttpClient
 from appliance.registry.remote.push import Advance, Pushed
 from appliance.registry.remote.push_files import files_to_send
 from appliance.registry.remote.push_manifest import CONTENT, MANIFEST_TYPE, RELEASE, write_manifest
@@ -107,7 +107,7 @@ class OciDestination:
             scope=self._scope,
         )
         if answer.status not in {_FOUND, 201, 202}:
-            error = refused(answer, f"taking the manifest {name}")
+            error = self._refused(answer, f"the manifest {name}")
             if answer.status in {400, 415} and not self._plain_image:
                 raise type(error)(f"{error} A registry that refuses ModelPack's types may take --plain-image.")
             raise error
@@ -133,12 +133,16 @@ class OciDestination:
         if answer.status == _NOT_FOUND:
             return {}
         if answer.status != _FOUND:
-            raise refused(answer, f"looking at {tag}")
+            raise self._refused(answer, f"reading the manifest {tag}")
         try:
             said = json.loads(answer.body)["annotations"]
         except (ValueError, KeyError, TypeError):
             return {}
         return said if isinstance(said, dict) else {}
+
+    def _refused(self, answer: Answer, doing: str) -> Unavailable:
+        said = answer.body.decode(errors="replace") if answer.status not in {401, 403} else ""
+        return refused(self._http, answer, doing, self._scope, said)
 
     def _release_tags(self) -> list[int]:
         answer = self._http.request(

@@ -6,15 +6,19 @@ and not the file; where it does not, they go in one piece, too.
 
 import io
 import re
-from collections.abc import Callable
-from typing import BinaryIO, Final
+from collections.abc import Callable, Mapping
+from typing import BinaryIO, Final, cast
 from urllib.parse import urljoin
 
 from appliance.registry.errors import Unavailable
-from appliance.registry.remote.http import Answer, HttpClient
+from appliance.registry.remote.http import Answer, HttpClient, Stream
 
 CHUNK_BYTES: Final = 32 << 20
 _TRIES: Final = 5
+_WHOLE_S: Final = 120.0
+_SLOWEST: Final = 20_000
+"""Bytes a second: one request may take as long as this says, and `_WHOLE_S`."""
+_WORDS_MAX: Final = 4096
 _CREATED, _ACCEPTED, _NO_CONTENT = 201, 202, 204
 _OCTETS: Final = {"Content-Type": "application/octet-stream"}
 
@@ -67,9 +71,9 @@ class Uploader:
 
     def has(self, digest: str) -> bool:
         """Whether the repository holds this blob: a HEAD request."""
-        answer = self._http.request("HEAD", f"{self._url}/blobs/{digest}", scope=self._scope)
+        answer = self._ask_for("HEAD", f"{self._url}/blobs/{digest}")
         if answer.status not in {200, 404}:
-            raise refused(answer, "looking for a blob")
+            raise self._refused(answer, "looking for a blob")
         return answer.status == 200
 
     def send(self, digest: str, file: BinaryIO, size: int, advance: Callable[[int], None]) -> None:
@@ -86,9 +90,9 @@ class Uploader:
 
     def _begin(self) -> tuple[str, int]:
         """Where to send it, and the smallest chunk that the registry takes."""
-        answer = self._http.request("POST", f"{self._url}/blobs/uploads/", body=b"", length=0, scope=self._scope)
+        answer = self._ask_for("POST", f"{self._url}/blobs/uploads/", body=b"")
         if answer.status != _ACCEPTED:
-            raise refused(answer, "beginning an upload")
+            raise self._refused(answer, "beginning an upload")
         return self._next(answer, self._url), int(answer.headers.get("oci-chunk-min-length", "0") or 0)
 
     def _in_chunks(
@@ -109,7 +113,7 @@ class Uploader:
             if answer.status != _ACCEPTED:
                 if position == 0 and answer.status in {400, 404, 405, 415, 501}:
                     return None
-                raise refused(answer, "sending a chunk")
+                raise self._refused(answer, "sending a chunk")
             where, position, tries = self._next(answer, where), position + count, 0
         return where
 
@@ -117,22 +121,48 @@ class Uploader:
         part = Slice(file, position, count, lambda more: told.at(position, more))
         headers = {**_OCTETS, "Content-Range": f"{position}-{position + count - 1}"}
         told.begin(position)
-        return self._http.request("PATCH", where, headers=headers, body=part, length=count, scope=self._scope)  # type: ignore[arg-type]
+        return self._ask_for("PATCH", where, headers, part, count)
 
     def _ask(self, where: str) -> tuple[str, int]:
         """Where an upload stands, after the link was cut."""
-        answer = self._http.request("GET", where, scope=self._scope)
+        answer = self._ask_for("GET", where)
         if answer.status != _NO_CONTENT:
-            raise refused(answer, "asking how far an upload came")
+            raise self._refused(answer, "asking how far an upload came")
         found = re.fullmatch(r"(?:bytes=)?0-(\d+)", answer.headers.get("range", "0-0"))
         last = int(found[1]) if found else 0
         return self._next(answer, where), last + 1 if last else 0
 
     def _finish(self, where: str, digest: str, body: bytes | Slice, size: int) -> None:
         url = f"{where}{'&' if '?' in where else '?'}digest={digest}"
-        answer = self._http.request("PUT", url, headers=_OCTETS, body=body, length=size, scope=self._scope)  # type: ignore[arg-type]
+        answer = self._ask_for("PUT", url, _OCTETS, body, size)
         if answer.status != _CREATED:
-            raise refused(answer, "finishing an upload")
+            raise self._refused(answer, "finishing an upload")
+
+    def _ask_for(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | Slice | None = None,
+        length: int = 0,
+    ) -> Answer:
+        """As the client's `request`, with time for slow links."""
+        with self._http.stream(
+            method,
+            url,
+            headers=headers,
+            body=cast(BinaryIO, body) if isinstance(body, Slice) else body,
+            length=None if body is None else length,
+            scope=self._scope,
+            whole_s=_WHOLE_S + length / _SLOWEST,
+        ) as stream:
+            found = b""
+            while len(found) < _WORDS_MAX and (chunk := stream.read(_WORDS_MAX)):
+                found += chunk
+            return Answer(stream.status, stream.headers, found, stream.url)
+
+    def _refused(self, answer: Answer, doing: str) -> Unavailable:
+        return refused(self._http, answer, doing, self._scope, answer.body.decode(errors="replace"))
 
     def _next(self, answer: Answer, asked: str) -> str:
         location = answer.headers.get("location")
@@ -158,15 +188,9 @@ class _Once:
             self._told = self._now
 
 
-def refused(answer: Answer, what: str) -> Unavailable:
-    """The registry's own words, in a sentence."""
-    said = re.sub(r"\s+", " ", answer.body.decode(errors="replace"))[:300].strip()
-    host = answer.url.split("/")[2] if "//" in answer.url else answer.url
-    remedy = {
-        401: "; log in with `docker login`, or name the file with --credentials",
-        403: "; this login may not write there",
-        404: "; is the repository's name right, and does it exist?",
-        413: "; a proxy before the registry limits the size of requests",
-        507: "; its disk is full",
-    }.get(answer.status, "; its disk may be full" if "no space" in said else "")
-    return Unavailable(f"{host} answered {answer.status} while {what}{f': {said}' if said else ''}{remedy}.")
+def refused(http: HttpClient, answer: Answer | Stream, doing: str, scope: str, said: str = "") -> Unavailable:
+    """What the client says of such an answer, and the registry's own words."""
+    error = http.refused(answer, doing, scope)
+    words = re.sub(r"\s+", " ", said).strip()[:300]
+    full = " Its disk is full: make room there." if "no space" in words.lower() or answer.status == 507 else ""
+    return Unavailable(f"{error}{full}{f' It says: {words}' if words else ''}", retry_after_s=error.retry_after_s)
