@@ -21,7 +21,7 @@ from typing import Any, Final
 import cv2
 
 from appliance import clock, scheduling, systemd
-from appliance.child import GatewayChild, SurfaceChild
+from appliance.child import DeliveryChild, GatewayChild, SurfaceChild
 from appliance.config import ApplianceConfig, LineConfig, load_config
 from appliance.diagnosis import Findings, diagnose
 from appliance.errors import ConfigError
@@ -31,6 +31,7 @@ from appliance.lending import Lender, Limits
 from appliance.models import Models, lending_workers
 from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
+from appliance.shadowing import Feed
 from appliance.status import LineStatus, OutboxStatus
 from camera.supervised import SupervisedCamera
 
@@ -44,6 +45,8 @@ _DRAIN_S: Final = 10.0
 """How long a stop waits for the broker to take what is recorded. The rest stays on disk for the next start."""
 _SURFACE_STOPS_S: Final = 2.0
 """Requests for predictions that are under way may take so long when the line stops."""
+_DELIVERY_STOPS_S: Final = 5.0
+"""What it has begun it finds on its disk again."""
 _DEADLINE_MARGIN: Final = 0.05
 """Share of the deadline kept for the verdict to be told; at most 5 ms."""
 _SELF_TEST_S: Final = 5.0
@@ -86,6 +89,18 @@ class App:
             self._models.backend, lending_workers(config), Limits.of(config.serving), self._models.labels
         )
         self._surface = SurfaceChild(config_file, self._lender, self._changed)
+        self._feed = Feed()
+        delivered = self._models.delivered
+        self._delivery = DeliveryChild(
+            config_file,
+            self._feed,
+            delivered.wished,
+            delivered.look,
+            delivered.alone,
+            self._changed,
+            is_wanted=bool(delivered.names),
+        )
+        delivered.show, delivered.moved = self._feed.show, self._pointer_moved
         self._recorded_row = 0
         # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
         self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
@@ -101,6 +116,7 @@ class App:
             self._thread("manager", partial(self._models.manage, self._stop)),
             self._thread("models", partial(self._models.watch, self._stop)),
             *(self._thread(name, body) for name, body in self._surface.threads().items()),
+            *(self._thread(name, body) for name, body in self._delivery_threads().items()),
         ]
         self._models.manager.monitor.subscribe(self._lender.changed)
         try:
@@ -155,6 +171,7 @@ class App:
         gc.enable()
         self._tell()
         self._surface.ask_to_stop(_SURFACE_STOPS_S)
+        self._delivery.ask_to_stop()
         for name in list(self._lines):
             self._stop_line(name)
         self._outbox.close(_DRAIN_S)
@@ -164,6 +181,8 @@ class App:
             logger.warning("The broker did not take everything in time; %d results wait on disk.", waiting)
         self._stop.set()
         self._surface.end(_SURFACE_STOPS_S)
+        self._delivery.end(_DELIVERY_STOPS_S)
+        self._feed.wake()
         self._models.stop()
         for thread in shared:
             if thread.ident is not None:
@@ -191,9 +210,11 @@ class App:
             reporter,
             settings,
             borrow=partial(self._borrow, recipe.model),
-            record=partial(self._record, name),
+            record=partial(self._record, name, recipe.model),
             accepting=self._outbox.accepting,
             changed=self._changed,
+            canary=partial(self._models.delivered.canary, recipe.model),
+            show=partial(self._feed.offer, recipe.model, line.recipe),
             before=before,
         )
 
@@ -215,7 +236,8 @@ class App:
                 logger.error("The thread %s does not end; the process ends without it.", thread.name)
         self._cameras.pop(name).end()
 
-    def _record(self, camera: str, result: Result) -> None:
+    def _record(self, camera: str, model: str, result: Result) -> None:
+        self._models.delivered.count(model, result)
         self._decided[camera].append(result.verdict_ns)
         self._outbox.append(camera, "result", result.fields())
 
@@ -237,12 +259,23 @@ class App:
     def _changed(self) -> None:
         self._wake.set()
 
+    def _pointer_moved(self) -> None:
+        """Another version answers where none is asked for."""
+        self._lender.changed()
+        self._changed()
+
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGHUP:
             self._reload = True
         else:
             self._stop.set()
         self._wake.set()
+
+    def _delivery_threads(self) -> dict[str, Callable[[], object]]:
+        if not self._models.delivered.names:
+            return {}
+        bodies = {"delivered": self._models.delivered.run, "feed": self._feed.run}
+        return {**self._delivery.threads(), **{name: partial(body, self._stop) for name, body in bodies.items()}}
 
     def _thread(self, name: str, body: Callable[[], object], role: str | None = None) -> threading.Thread:
         """`role`: the real-time priority, for those that a part waits for."""
@@ -278,9 +311,11 @@ class App:
         systemd.ready(self._sentence())
 
     def _refuse_what_needs_a_restart(self, config: ApplianceConfig) -> None:
-        for section in ("station", "outbox", "mqtt", "http", "serving", "resources"):
+        for section in ("station", "outbox", "mqtt", "http", "serving", "resources", "delivery"):
             if getattr(config, section) != getattr(self._config, section):
                 raise ConfigError(f"[{section}] changed; that needs `systemctl restart appliance`.")
+        if config.delivered != self._config.delivered:
+            raise ConfigError("A [models.….delivery] changed; that needs `systemctl restart appliance`.")
 
     def _take_over(self, config: ApplianceConfig) -> None:
         """Only the lines whose settings changed stop for a moment; the others judge on."""
@@ -306,7 +341,9 @@ class App:
 
     def _tell(self) -> None:
         """The gateway gets the whole status, systemd its sentence."""
-        self._gateway.send(b"status\n" + self._status().to_json())
+        status = b"status\n" + self._status().to_json()
+        self._gateway.send(status)
+        self._delivery.send(status)
         if self._phase == "running":
             systemd.status(self._sentence())
 
@@ -316,6 +353,7 @@ class App:
             state = line.acquisition.state
             cameras[name] = line.tally.snapshot(state.state, state.detail)
         models = self._models.statuses()
+        deliveries = self._models.delivered.statuses(self._feed.counts())
         outbox = self._outbox_status()
         reasons = diagnose(
             Findings(
@@ -332,6 +370,8 @@ class App:
                 gateway=self._gateway.problem if self._phase == "running" else None,
                 surface=self._surface.problem if self._phase == "running" else None,
                 config=self._config_problem,
+                deliveries=deliveries,
+                delivery=self._delivery.problem if self._phase == "running" else None,
             )
         )
         available = {model.name for model in models if model.state == "AVAILABLE"}
@@ -349,6 +389,7 @@ class App:
             and outbox.accepting
             and all(camera.state == "online" for camera in cameras.values())
             and all(recipe.model in available for recipe in self._used_recipes()),
+            deliveries=deliveries,
         )
 
     def _used_recipes(self) -> list[RecipeConfig]:

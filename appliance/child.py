@@ -287,18 +287,21 @@ class DeliveryChild(Child, Generic[FramesLifeT]):
         frames: Frames[FramesLifeT],
         wished: Callable[[Mapping[str, Any]], None],
         look: Callable[[], None],
+        alone: Callable[[], None],
         changed: Callable[[], None],
         *,
         is_wanted: bool,
         module: str = "appliance.delivery",
     ) -> None:
-        """`wished` takes the models' wishes, by name, and {} when the process is gone; it raises ValueError, KeyError
-        or TypeError where they mean nothing. `look`: the disk has changed. `is_wanted`: some model is delivered.
+        """`wished` takes the models' wishes, by name; raises ValueError, KeyError or TypeError where they mean nothing.
+
+        `look`: the disk has changed. `alone`: the process is gone. `is_wanted`: some model is delivered.
         """
         super().__init__("delivery process", "no model is fetched or tried", config_file, changed)
         self._frames = frames
         self._wished = wished
         self._look = look
+        self._alone = alone
         self._is_wanted = is_wanted
         self._module = module
         if not is_wanted:
@@ -330,7 +333,7 @@ class DeliveryChild(Child, Generic[FramesLifeT]):
             return self._run_once(self._module, arguments, life.theirs, lambda: True)
         finally:
             self._frames.end_life(life)
-            self._wished({})
+            self._alone()
 
     def _heard(self, message: Message) -> None:
         if message.kind == "wish":

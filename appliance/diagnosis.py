@@ -1,10 +1,10 @@
 """What is wrong with the line, from snapshots of its parts. Pure: the same snapshots give the same reasons."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from appliance.health import DeviceHealth, Reason
-from appliance.status import CameraStatus, ModelStatus, OutboxStatus
+from appliance.status import CameraStatus, DeliveredStatus, ModelStatus, OutboxStatus
 
 _NEARLY_FULL = 0.8
 """Share of the outbox's bound from which somebody should look why the broker takes nothing."""
@@ -35,6 +35,10 @@ class Findings:
     """Why requests for predictions are not answered; None where they are, or where nobody wants it."""
     config: str | None
     """Why the newest configuration was refused; None where it is in use."""
+    deliveries: Mapping[str, DeliveredStatus] = field(default_factory=dict)
+    """Models whose versions come from a registry."""
+    delivery: str | None = None
+    """Why the delivery process does not run; None where it does, or where nobody wants it."""
 
 
 def diagnose(findings: Findings) -> list[Reason]:
@@ -81,18 +85,19 @@ def _models(findings: Findings) -> Iterable[Reason]:
         component = f"model/{name}"
         serves = name in available
         ended = [model for model in models if model.name == name and model.error is not None]
-        why = findings.sources.get(name) or (ended[0].error if ended else None)
+        delivered = findings.deliveries.get(name)
+        if delivered is None:
+            code, why = "MODEL_NOT_UPDATED", findings.sources.get(name) or (ended[0].error if ended else None)
+            why_serving = f"The version before goes on serving: {why}"
+        else:  # a candidate that fails is the delivery process' to tell
+            code, why = delivered.code or "", delivered.problem
+            why_serving = why or ""
         loading = any(model.name == name and model.state in {"START", "LOADING"} for model in models)
         if not serves and not (loading and findings.phase == "starting"):
             sentence = why or "No version of it is loaded; look at its folder."
             yield Reason(DeviceHealth.FAILURE, "NO_MODEL", component, sentence)
         elif serves and why:
-            yield Reason(
-                DeviceHealth.MAINTENANCE_REQUIRED,
-                "MODEL_NOT_UPDATED",
-                component,
-                f"The version before goes on serving: {why}",
-            )
+            yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, code, component, why_serving)
     for camera, problem in findings.self_tests.items():
         if problem is not None:
             yield Reason(DeviceHealth.FAILURE, "MODEL_FAILED", f"camera/{camera}", problem)
@@ -120,5 +125,7 @@ def _rest(findings: Findings) -> Iterable[Reason]:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "GATEWAY_DOWN", "gateway", findings.gateway)
     if findings.surface is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "SERVING_DOWN", "serving", findings.surface)
+    if findings.delivery is not None:
+        yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "DELIVERY_DOWN", "delivery", findings.delivery)
     if findings.config is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "CONFIG_REFUSED", "config", findings.config)

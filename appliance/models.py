@@ -9,6 +9,8 @@ from typing import Final
 
 from appliance.config import ApplianceConfig, ModelConfig, SpecificPolicy
 from appliance.dataplane.local import LocalBackend
+from appliance.delivered import DeliveredModels
+from appliance.delivered.disk import Disk
 from appliance.errors import ApplianceError
 from appliance.fitting import FittingLoader
 from appliance.inspection import RecipeConfig
@@ -72,6 +74,8 @@ class Models:
             self.manager.aspire,
             poll_interval_s=config.resources.poll_s,
         )
+        self.delivered = DeliveredModels(lambda: self._config, self.manager, self._loader, recipes_of)
+        """Those whose versions come from a registry."""
         self._polled = threading.Event()
         self.backend = LocalBackend(self.manager, lambda name: self.labels().get(name, {}))
         """The same models, as requests from the network see them."""
@@ -117,7 +121,10 @@ class Models:
 
     def _is_first_load_over(self) -> bool:
         missing = self._source.problems()
-        return all(name in missing or _is_decided(self.manager.states(name)) for name in self._config.models)
+        delivered = self.delivered.names
+        return all(map(self.delivered.is_decided, delivered)) and all(
+            name in missing or _is_decided(self.manager.states(name)) for name in self._config.models.keys() - delivered
+        )
 
     def _policy(self, versions: Sequence[AspiredVersion]) -> Action | None:
         """Each model's own; a model that left the configuration goes as the default says."""
@@ -138,7 +145,7 @@ class Models:
                     engine, reason, digest = model.engine, model.engine_reason, model.digest
             except NotServing:
                 pass  # it left between the two looks
-        return ModelStatus(
+        status = ModelStatus(
             name=state.id.name,
             version=state.id.version,
             state=state.manager_state.value,
@@ -147,6 +154,7 @@ class Models:
             engine_reason=reason,
             digest=digest,
         )
+        return self.delivered.marked(status)
 
 
 def runtime_config(config: ApplianceConfig, name: str, prepared: Path) -> RuntimeConfig:
@@ -187,6 +195,10 @@ def lending_workers(config: ApplianceConfig) -> int:
 def newest_loader(config: ApplianceConfig, name: str, prepared: Path) -> tuple[int, Path, SavedModelLoader]:
     """The version that would serve, its folder, and its loader. Raises: ApplianceError where there is none."""
     model = config.models[name]
+    current = None if model.delivery is None else Disk(config.store_of(name)).current()
+    if current is not None:
+        loader = SavedModelLoader(current.folder, runtime_config(config, name, prepared))
+        return current.version, current.folder, loader
     found: dict[int, tuple[Path, SavedModelLoader]] = {}
 
     def make(new: ServableId, folder: Path) -> SavedModelLoader:
@@ -209,7 +221,12 @@ def _is_decided(states: Sequence[ServableState]) -> bool:
 
 
 def _watched(config: ApplianceConfig) -> list[WatchedServable]:
-    return [WatchedServable(name, model.base_path, _version_policy(model)) for name, model in config.models.items()]
+    """The models whose versions somebody puts into their folder."""
+    return [
+        WatchedServable(name, model.base_path, _version_policy(model))
+        for name, model in config.models.items()
+        if model.delivery is None
+    ]
 
 
 def _version_policy(model: ModelConfig) -> VersionPolicy:

@@ -4,6 +4,7 @@
 a step of the two.
 """
 
+from appliance.inspection.canary import Canary
 from appliance.inspection.errors import FrameUnfit, InspectionError, RecipeError
 from appliance.inspection.line import CameraLine, LineSettings
 from appliance.inspection.plan import Plan
@@ -14,6 +15,7 @@ from appliance.inspection.result import SCHEMA_PATH, Evaluation, Reason, Result
 __all__ = [
     "SCHEMA_PATH",
     "CameraLine",
+    "Canary",
     "Evaluation",
     "FrameUnfit",
     "InspectionError",

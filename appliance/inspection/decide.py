@@ -94,6 +94,11 @@ def worst_region(decisions: Sequence[Decision]) -> Decision:
     return max(decisions, key=lambda decision: _SEVERITY[decision.evaluation])
 
 
+def is_stricter(one: Evaluation, other: Evaluation) -> bool:
+    """Whether `one` says worse of a part than `other`."""
+    return _SEVERITY[one] > _SEVERITY[other]
+
+
 def _evaluate(classes: Sequence[ClassScore], limits: Limits) -> Evaluation:
     good_enough = True
     for one in classes:

@@ -28,6 +28,8 @@ class Part:
     """When its frame was handed to the station."""
     begun_ns: int | None = None
     """When the station took it up."""
+    in_hand: Result | None = None
+    """What is known while a second opinion is asked for: it stands where that takes too long."""
     is_settled: bool = False
     """It has its result, or is none after all. Guarded by the ledger's lock, as is `result`."""
     result: Result | None = None

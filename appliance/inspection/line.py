@@ -7,16 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from appliance.errors import ApplianceError
 from appliance.inspection.acquisition import Acquisition
+from appliance.inspection.canary import Borrowed, Canary
 from appliance.inspection.ledger import Ledger, Part
 from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.report import Reporter
 from appliance.inspection.result import Evaluation, Reason, Result
-from appliance.inspection.station import Borrowed, Station
+from appliance.inspection.station import Station
 from appliance.inspection.tally import Tally
 from appliance.inspection.ticker import Ticker
 from camera.frame import Frame
@@ -63,10 +64,13 @@ class CameraLine:
         record: Callable[[Result], None],
         accepting: Callable[[], bool],
         changed: Callable[[], None],
+        canary: Callable[[], Canary | None] = lambda: None,
+        show: Callable[[Frame, Result], None] = lambda _frame, _result: None,
         before: "CameraLine | None" = None,
     ) -> None:
         """`record` keeps a result (never blocks); `accepting`: results can be kept; `changed`: health may differ.
 
+        `canary`: a candidate that has to pass each part too; `show` takes what was judged, after the verdict; quickly.
         `before`: the line that this one takes the place of; numbers and counters go on from it.
         """
         self.tally: Tally = Tally() if before is None else before.tally
@@ -75,6 +79,7 @@ class CameraLine:
         self._record = record
         self._accepting = accepting
         self._changed = changed
+        self._show = show
         self._waiting: queue.SimpleQueue[tuple[Part, Frame] | None] = queue.SimpleQueue()
         self._go = threading.Event()
         self._stop = threading.Event()
@@ -92,7 +97,7 @@ class CameraLine:
             detect_frozen=settings.detect_frozen,
             changed=changed,
         )
-        self._station = Station(recipe, reporter, borrow, self.tally.observe)
+        self._station = Station(recipe, reporter, borrow, self.tally.observe, canary)
         self._ticker = None
         if settings.takt_s is not None:
             self._ticker = Ticker(settings.takt_s, settings.parts, self._trigger)
@@ -171,18 +176,21 @@ class CameraLine:
                 gc.collect(1)  # between two parts, never during one: the collector is off otherwise
 
     def _inspect(self, part: Part, frame: Frame) -> None:
-        result = self._station.inspect(part, frame)
-        if not self._accepting():
-            result = self.reporter.undefined(
-                part,
-                Reason.NOT_RECORDED,
-                "Results cannot be kept at present; a part without a record fails.",
-                frame,
-            )
+        result = self._if_kept(self._station.inspect(part, frame))
         self.ledger.settle(part, result)
         if result.evaluation is not Evaluation.UNDEFINED:
             self._inferred_ns = time.monotonic_ns()
             self.beats += 1
+        self._show(frame, result)
+
+    def _if_kept(self, result: Result) -> Result:
+        """The result, where it can be kept."""
+        if self._accepting():
+            return result
+        why = "Results cannot be kept at present; a part without a record fails."
+        return replace(
+            result, evaluation=Evaluation.UNDEFINED, reason=Reason.NOT_RECORDED, detail=why, classes=(), model=None
+        )
 
     def _self_test(self) -> None:
         """Also where no model serves the line is alive: restarting it would not bring one."""
@@ -212,10 +220,13 @@ class CameraLine:
                 self._stop.wait(wait_s) if not self._stop.is_set() else time.sleep(min(wait_s, 0.005))
                 continue
             for part in self.ledger.expired(now_ns):
-                late = self.reporter.undefined(
-                    part, Reason.DEADLINE_EXPIRED, "No verdict when the part had to be decided."
-                )
-                self.ledger.settle(part, late)
+                self.ledger.settle(part, self._given_up(part))
+
+    def _given_up(self, part: Part) -> Result:
+        """What serves may have judged it, and only the second opinion is late."""
+        if part.in_hand is not None:
+            return self._if_kept(part.in_hand)
+        return self.reporter.undefined(part, Reason.DEADLINE_EXPIRED, "No verdict when the part had to be decided.")
 
     def _released(self, result: Result) -> None:
         self.tally.count(result)

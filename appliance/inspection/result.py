@@ -39,6 +39,8 @@ class Reason(enum.Enum):
     """A defect's score reached its limit (NotOK)."""
     BETWEEN_LIMITS = "BETWEEN_LIMITS"
     """Neither good enough to pass nor bad enough to fail (NotDecidable)."""
+    CANARY_REJECTED = "CANARY_REJECTED"
+    """The model that serves would have said better; a candidate on trial beside it did not."""
     DEADLINE_EXPIRED = "DEADLINE_EXPIRED"
     """No verdict when the part had to be decided."""
     TRIGGER_OVERLAPPED = "TRIGGER_OVERLAPPED"
@@ -117,7 +119,7 @@ class Result:
     evaluation: Evaluation
     reason: Reason | None
     detail: str
-    """One sentence for a person on why the part could not be judged; empty otherwise."""
+    """One sentence for a person on why the part could not be judged, or who judged it more strictly; else empty."""
     classes: Sequence[ClassScore]
     """Highest score first."""
     model: ModelUsed | None

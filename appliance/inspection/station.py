@@ -4,12 +4,12 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
 
 from appliance.errors import ApplianceError
+from appliance.inspection.canary import Borrowed, Canary, SecondOpinion
 from appliance.inspection.errors import FrameUnfit, RecipeError
 from appliance.inspection.ledger import Part
-from appliance.inspection.plan import Classifier, Plan
+from appliance.inspection.plan import Plan
 from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.report import Reporter
 from appliance.inspection.result import ModelUsed, Reason, Result
@@ -25,18 +25,6 @@ _FRAME_REASONS = {
 }
 
 
-class Borrowed(Protocol):
-    """A model version that cannot be unloaded while it is held."""
-
-    @property
-    def id(self) -> ServableId:
-        """Name and version."""
-
-    @property
-    def servable(self) -> Classifier:
-        """The loaded model."""
-
-
 class Station:
     """Judges one camera's parts, one after the other.
 
@@ -49,12 +37,18 @@ class Station:
         reporter: Reporter,
         borrow: Callable[[], AbstractContextManager[Borrowed]],
         observe: Callable[[str, float], None],
+        canary: Callable[[], Canary | None],
     ) -> None:
-        """`borrow` gives the version that serves now; `observe` takes (stage, milliseconds) for the metrics."""
+        """`borrow` gives the version that serves now; `observe` takes (stage, milliseconds) for the metrics.
+
+        `canary`: the candidate that has to pass a part too; None: there is none.
+        """
         self._recipe = recipe
         self._reporter = reporter
         self._borrow = borrow
         self._observe = observe
+        self._canary = canary
+        self._second = SecondOpinion(recipe)
         self._plan: Plan | None = None
         self._planned: tuple[ServableId, str] | None = None
 
@@ -104,6 +98,10 @@ class Station:
             inference_ms = (time.perf_counter_ns() - called_ns) / 1e6
             model = ModelUsed(borrowed.id.name, borrowed.id.version, borrowed.servable.digest)
         decision = plan.judge(scores)
+        canary = self._canary()
+        if canary is not None:
+            part.in_hand = self._reporter.judged(part, frame, decision, model, inference_ms)
+            decision = self._second.ask(canary, part, frame, decision, model)
         result = self._reporter.judged(part, frame, decision, model, inference_ms)
         self._observe("preprocess", (called_ns - begun_ns) / 1e6)
         return result
