@@ -31,7 +31,7 @@ def copy_bytes(
             raise Rejected(
                 Refusal.CONTENT, f"A file ended after {at} bytes where {size} were signed; publish it again."
             )
-        sink.write(block)
+        write_all(sink, block)
         at += len(block)
         if limiter is not None:
             limiter.take(len(block))
@@ -41,3 +41,10 @@ def copy_bytes(
 
 def ignore_progress(_count: int) -> None:
     """For what is small."""
+
+
+def write_all(sink: BinaryIO, block: bytes) -> None:
+    """Also to an unbuffered file, which takes less where its disk is nearly full. Raises: OSError."""
+    view = memoryview(block)
+    while view:
+        view = view[sink.write(view) :]

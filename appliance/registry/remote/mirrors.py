@@ -1,15 +1,15 @@
 """Several places with the same packages: mirrors first, then the source."""
 
 import hashlib
+import io
 import logging
 from collections.abc import Callable, Sequence
-from typing import BinaryIO, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 
 from appliance.registry.errors import Rejected, Unavailable
 from appliance.registry.remote.protocol import Listing, Progress, Remote, RemoteFile, Seen
 
 _log: Final = logging.getLogger(__name__)
-_BLOCK: Final = 1 << 20
 _T = TypeVar("_T")
 
 
@@ -23,6 +23,8 @@ class Mirrored:
     def __init__(self, remotes: Sequence[tuple[str, Remote]]) -> None:
         """`remotes`: each with its name for the log, the source last."""
         self._remotes = tuple(remotes)
+        self._given: set[str] = set()
+        """Keys of files that came from a mirror, whole."""
 
     def look(self) -> Seen:
         """As Remote."""
@@ -37,25 +39,31 @@ class Mirrored:
         return self._first(lambda remote: remote.read(file, max_bytes))
 
     def fetch(self, file: RemoteFile, size: int, sink: BinaryIO, progress: Progress) -> None:
-        """As Remote. `sink` is emptied where what a mirror sent was wrong; it is read for that, where it can be."""
+        """As Remote. `sink` is emptied where what a mirror sent was wrong.
+
+        Who asks for the same file once more was not content with it: then the source alone is asked.
+        """
         *mirrors, (_, source) = self._remotes
-        before = sink.tell()
-        for name, mirror in mirrors:
+        checked = _Checked(sink)
+        of_mirrors = False
+        for name, mirror in mirrors if file.key not in self._given else ():
+            before = sink.tell()
             try:
-                mirror.fetch(file, size, sink, progress)
+                mirror.fetch(file, size, checked, progress)
             except (Unavailable, Rejected) as error:
                 _log.warning("mirror %s: %s", name, error)
+                of_mirrors = of_mirrors or sink.tell() > before
                 continue
-            if _is_whole(file, sink):
+            if checked.may_be(file.sha256):
+                self._given.add(file.key)
                 return
             _log.warning("mirror %s: %s came with other bytes than were signed", name, file.path)
-            _empty(sink)
-            before = 0
-        of_mirrors = sink.tell() - before
-        source.fetch(file, size, sink, progress)
-        if of_mirrors and not _is_whole(file, sink):
-            _empty(sink)
-            source.fetch(file, size, sink, progress)
+            checked.empty()
+            of_mirrors = False
+        source.fetch(file, size, checked, progress)
+        if of_mirrors and not checked.may_be(file.sha256):
+            checked.empty()
+            source.fetch(file, size, checked, progress)
 
     def close(self) -> None:
         """As Remote."""
@@ -72,17 +80,32 @@ class Mirrored:
         return ask(source)
 
 
-def _is_whole(file: RemoteFile, sink: BinaryIO) -> bool:
-    """Its digest is the announced one; true where nobody can tell here, as the caller checks it anyway."""
-    if file.sha256 is None or not sink.readable():
-        return True
-    sink.seek(0)
-    total = hashlib.sha256()
-    while block := sink.read(_BLOCK):
-        total.update(block)
-    return total.hexdigest() == file.sha256
+class _Checked(io.RawIOBase, BinaryIO):
+    """A sink that hashes what passes into it, from the first byte on."""
 
+    def __init__(self, sink: BinaryIO) -> None:
+        super().__init__()
+        self._sink = sink
+        self._from_start = sink.tell() == 0
+        self._total = hashlib.sha256()
 
-def _empty(sink: BinaryIO) -> None:
-    sink.seek(0)
-    sink.truncate()
+    def write(self, data: Any, /) -> int:
+        count = self._sink.write(data)
+        self._total.update(memoryview(data)[:count])
+        return count
+
+    def tell(self) -> int:
+        return self._sink.tell()
+
+    def flush(self) -> None:
+        self._sink.flush()
+
+    def may_be(self, sha256: str | None) -> bool:
+        """Not known to be another; the part that was here before cannot be told."""
+        return sha256 is None or not self._from_start or self._total.hexdigest() == sha256
+
+    def empty(self) -> None:
+        self._sink.seek(0)
+        self._sink.truncate()
+        self._from_start = True
+        self._total = hashlib.sha256()

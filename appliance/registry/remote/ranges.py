@@ -9,6 +9,7 @@ from typing import BinaryIO, Final
 from appliance.registry.config import DeliveryConfig
 from appliance.registry.errors import Refusal, Rejected, Unavailable
 from appliance.registry.remote.connection import Cut
+from appliance.registry.remote.copying import write_all
 from appliance.registry.remote.http import HttpClient, Stream
 from appliance.registry.remote.pace import SlowWatch
 from appliance.registry.remote.protocol import Progress
@@ -116,7 +117,7 @@ class Fetcher:
             chunk = stream.read(min(_BLOCK, count))
             if not chunk:
                 raise Cut(f"{download.shown} ended early.")
-            download.sink.write(chunk)
+            write_all(download.sink, chunk)
             download.at += len(chunk)
             count -= len(chunk)
             self._account(download, len(chunk), kept=True)
