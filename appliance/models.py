@@ -10,10 +10,10 @@ from typing import Final
 from appliance.config import ApplianceConfig, ModelConfig, SpecificPolicy
 from appliance.dataplane.local import LocalBackend
 from appliance.delivered import DeliveredModels
-from appliance.delivered.disk import Disk
 from appliance.errors import ApplianceError
 from appliance.fitting import FittingLoader
 from appliance.inspection import RecipeConfig
+from appliance.registry.store.view import StoreView
 from appliance.runtimes.config import GpuConfig, RuntimeConfig
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
@@ -195,7 +195,7 @@ def lending_workers(config: ApplianceConfig) -> int:
 def newest_loader(config: ApplianceConfig, name: str, prepared: Path) -> tuple[int, Path, SavedModelLoader]:
     """The version that would serve, its folder, and its loader. Raises: ApplianceError where there is none."""
     model = config.models[name]
-    current = None if model.delivery is None else Disk(config.store_of(name)).current()
+    current = None if model.delivery is None else StoreView(config.store_of(name)).current()
     if current is not None:
         loader = SavedModelLoader(current.folder, runtime_config(config, name, prepared))
         return current.version, current.folder, loader

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -76,6 +76,7 @@ class DeliveredModel:
         self._current: Held | None = None
         self._candidate: Held | None = None
         self._chosen = Choice({}, None)
+        self._wanted: Sequence[Held] = ()
         self._missing: Mapping[int, str] = {}
         self._trouble: tuple[str, str] | None = None
         self._swaps = 0
@@ -110,7 +111,7 @@ class DeliveredModel:
         before = self._chosen.pointer
         chosen = choose(good, beside, loaded, before, is_kept=self._is_kept())
         has_moved = self._point(before, chosen.pointer, noticed_ns)
-        self._chosen = chosen
+        self._chosen, self._wanted = chosen, beside
         self._explain(chain, loaded)
         self._aspire(chosen.load)
         return has_moved
@@ -119,7 +120,8 @@ class DeliveredModel:
         """As the delivery process and the operators see it."""
         chosen, trouble = self._chosen, self._trouble
         states = {state.id.version: state for state in self._manager.states(self.name)}
-        loaded = [self._release_status(held, states.get(held.version)) for held in chosen.load.values()]
+        wanted = {held.release: held for held in (*self._wanted, *chosen.load.values())}
+        loaded = [self._release_status(held, states.get(held.version)) for held in wanted.values()]
         loaded += [
             ReleaseStatus(release, -1, None, ManagerState.END.value, why) for release, why in self._missing.items()
         ]

@@ -9,11 +9,12 @@ from functools import partial
 from typing import Any, Final
 
 from appliance.config import ApplianceConfig
-from appliance.delivered.disk import Disk, Shipped
 from appliance.delivered.model import DeliveredModel, MakeLoader
+from appliance.delivered.shipped import Shipped
 from appliance.delivered.wish import Wish
 from appliance.inspection import Canary, RecipeConfig, Result
 from appliance.inspection.result import rfc3339
+from appliance.registry.store.view import StoreView
 from appliance.runtimes.model import Model
 from appliance.serving import Manager, ServableState
 from appliance.status import CanaryStatus, DeliveredStatus, FeedStatus, ModelStatus
@@ -157,7 +158,7 @@ def _model(
 ) -> DeliveredModel:
     return DeliveredModel(
         name,
-        Disk(config().store_of(name)),
+        StoreView(config().store_of(name)),
         Shipped(name, lambda: config().models[name].base_path).newest,
         manager,
         make,
