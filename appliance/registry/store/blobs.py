@@ -12,7 +12,7 @@ from appliance.registry.store.durable import file_size, names_in, remove_file, s
 from appliance.registry.store.errors import Damaged
 from appliance.registry.store.hashing import sha256_of
 from appliance.registry.store.layout import Layout
-from appliance.registry.store.space import FULL, require_room, take_room
+from appliance.registry.store.space import FULL, require_room, shown, take_room
 
 READ_ONLY: Final = 0o444
 
@@ -52,7 +52,7 @@ class Blobs:
             self._resumed.add(sha256)
         self._met.add(sha256)
         self.asked.add(sha256)
-        require_room(path.parent, size - have, f"{size / 1e6:.1f} MB of a model")
+        require_room(path.parent, size - have, f"{shown(size)} of a model")
         if have:
             path.chmod(0o600)  # it was about to become a blob
         file = path.open("ab", buffering=0)
@@ -64,7 +64,7 @@ class Blobs:
             if not have:
                 remove_file(path)
             if error.errno in FULL:
-                require_room(path.parent, size - have, f"{size / 1e6:.1f} MB of a model")
+                require_room(path.parent, size - have, f"{shown(size)} of a model")
             raise
         return file
 

@@ -39,8 +39,7 @@ class Factory:
         old = self._pointers.read("factory")
         current = self._pointers.read("current")
         if current is None or current == old:
-            self._pointers.set("current", name)
-            self._pointers.serve(name, version)
+            self._pointers.replace(name, version)
         if self._pointers.read("previous") == old and old is not None:
             self._pointers.set("previous", name)
         self._pointers.set("factory", name)

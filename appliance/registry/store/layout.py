@@ -9,6 +9,8 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _NAME: Final = re.compile(r"[1-9][0-9]{0,18}|0-[0-9a-f]{16}")
 STAGING: Final = ".staging"
 """Ends the name of a folder that is being laid out."""
+NEXT: Final = ".next"
+"""The link that takes the place of the one in `serving`."""
 GONE: Final = ".gone"
 """Ends the name of a folder that is being removed."""
 

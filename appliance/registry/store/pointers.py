@@ -1,11 +1,12 @@
 """`current`, `previous`, `factory`: symbolic links to releases, each moved by one rename; and `serving/`."""
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.registry.store.durable import names_in, remove_file, sync_folder
-from appliance.registry.store.layout import Layout, Pointer, is_name
+from appliance.registry.store.layout import NEXT, Layout, Pointer, is_name
 
 
 class Pointers:
@@ -34,15 +35,11 @@ class Pointers:
         if old == name:
             self.serve(name, version)
             return
-        try:
+        with self._laid(name):
             if old is not None:
                 self._lay("previous", old)
-            self._lay("current", name)
             sync_folder(self._layout.root)
             self._step("current")
-        except OSError:
-            self._clear()
-            raise
         try:
             if after_rename is not None:
                 after_rename()
@@ -50,24 +47,37 @@ class Pointers:
             if old is not None:
                 self._step("previous")
             sync_folder(self._layout.root)
-            self.serve(name, version)
+            self._step_serving(version)
 
-    def back(self, name: str, version: int, after_rename: Callable[[], None] | None = None) -> None:
-        """`current` := name, which `previous` named; `previous` := none. Nothing is waited for before the rename."""
+    def back(self, after_rename: Callable[[], None] | None = None) -> None:
+        """`previous` becomes `current`: one rename, which needs no room on the disk. `serve` is the caller's."""
         self._settle()
-        try:
-            self._lay("current", name)
-            self._step("current")
-        except OSError:
-            self._clear()
-            raise
+        self._layout.pointer("previous").rename(self._layout.pointer("current"))
         try:
             if after_rename is not None:
                 after_rename()
         finally:
-            remove_file(self._layout.pointer("previous"))
             sync_folder(self._layout.root)
-            self.serve(name, version)
+
+    def replace(self, name: str, version: int) -> None:
+        """`current` := name, and `previous` stays, unless it names the same."""
+        self._settle()
+        with self._laid(name):
+            self._step("current")
+        sync_folder(self._layout.root)
+        self._step_serving(version)
+        self.recover()
+
+    @contextmanager
+    def _laid(self, name: str) -> Iterator[None]:
+        """All that needs room on the disk comes before the rename: after it there are renames and removals alone."""
+        try:
+            self._lay("current", name)
+            self._lay_serving(name)
+            yield
+        except OSError:
+            self._clear()
+            raise
 
     def set(self, pointer: Pointer, name: str) -> None:
         """That one alone."""
@@ -84,17 +94,28 @@ class Pointers:
     def serve(self, name: str | None, version: int = 0) -> None:
         """`serving` has exactly one entry: the version, a link to the release. The new comes before the old goes."""
         serving = self._layout.serving
-        wanted = {} if name is None else {str(version): f"../versions/{name}"}
-        present = {entry: _target(serving / entry) for entry in names_in(serving)}
-        if present == wanted:
+        wanted = {} if name is None else {str(version): _target_in_serving(name)}
+        if {entry: _target(serving / entry) for entry in names_in(serving)} == wanted:
             return
-        for entry, target in wanted.items():
-            if present.get(entry) != target:
-                remove_file(serving / ".next")
-                (serving / ".next").symlink_to(target)
-                (serving / ".next").rename(serving / entry)
-        for entry in present.keys() - wanted.keys():
-            remove_file(serving / entry)
+        if name is not None:
+            self._lay_serving(name)
+        self._step_serving(version)
+
+    def _lay_serving(self, name: str) -> None:
+        following = self._layout.serving / NEXT
+        remove_file(following)
+        following.symlink_to(_target_in_serving(name))
+
+    def _step_serving(self, version: int) -> None:
+        serving = self._layout.serving
+        following, entry = serving / NEXT, str(version)
+        others = [one for one in names_in(serving) if one not in {entry, NEXT}]
+        if _target(following) is None:
+            others.append(entry)
+        else:
+            following.rename(serving / entry)
+        for other in others:
+            remove_file(serving / other)
         sync_folder(serving)
 
     def recover(self) -> None:
@@ -121,6 +142,11 @@ class Pointers:
     def _clear(self) -> None:
         for pointer in _ALL:
             remove_file(self._layout.next(pointer))
+        remove_file(self._layout.serving / NEXT)
+
+
+def _target_in_serving(name: str) -> str:
+    return f"../versions/{name}"
 
 
 _ALL: tuple[Pointer, ...] = ("current", "previous", "factory")

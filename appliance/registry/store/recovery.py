@@ -6,6 +6,7 @@ Each step may be cut short and done again; together they end in the same state. 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from appliance.registry.store.ballast import Ballast
 from appliance.registry.store.durable import make_folder, names_in, remove_file, remove_tree
@@ -15,6 +16,10 @@ from appliance.registry.store.layout import GONE, STAGING, Layout, Pointer, is_n
 from appliance.registry.store.pointers import Pointers
 from appliance.registry.store.record import missing, read_record
 from appliance.registry.store.releases import Releases
+from appliance.registry.store.space import FULL
+
+_BEFORE: Final[tuple[Pointer, ...]] = ("previous", "factory")
+"""What `current` falls back on, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Recovery:
         fell_back = bool(sentences)
         sentences += self._settle("previous")
         sentences += self._settle("factory")
-        self._serve()
+        sentences += self._serve()
         sentences += self._remove_broken()
         self._factory.sweep()
         self._ballast.restore()
@@ -74,7 +79,6 @@ class Recovery:
         for name in names_in(self._layout.partials):
             if name.endswith(".new"):
                 remove_file(self._layout.partials / name)
-        remove_file(self._layout.serving / ".next")
         self._journal.sweep()
 
     def _settle_current(self) -> Iterator[str]:
@@ -82,14 +86,13 @@ class Recovery:
         lacks = self._lacks("current")
         if name is not None and lacks is None:
             return
-        others: tuple[Pointer, ...] = ("previous", "factory")
-        for pointer in others:
-            other = self._pointers.read(pointer)
-            if other is not None and missing(self._layout, other) is None:
-                self._pointers.set("current", other)
-                self._pointers.recover()
-                yield f"current is {other} now, which was {pointer}: {self._lost(name, lacks)}"
-                return
+        pointer = next((one for one in _BEFORE if self._names_whole(one)), None)
+        other = self._pointers.read(pointer) if pointer is not None else None
+        if other is not None:
+            version = self._version(other)
+            self._ballast.written(lambda: self._pointers.replace(other, version))
+            yield f"current is {other} now, which was {pointer}: {self._lost(name, lacks)}"
+            return
         if name is not None or os.path.lexists(self._layout.pointer("current")):
             yield f"current names nothing now, and no other release is whole: {self._lost(name, lacks)}"
             self._pointers.clear("current")
@@ -99,6 +102,10 @@ class Recovery:
         if lacks is not None:
             yield f"{pointer} names nothing now: {self._lost(self._pointers.read(pointer), lacks)}"
             self._pointers.clear(pointer)
+
+    def _names_whole(self, pointer: Pointer) -> bool:
+        name = self._pointers.read(pointer)
+        return name is not None and missing(self._layout, name) is None
 
     def _lacks(self, pointer: Pointer) -> str | None:
         name = self._pointers.read(pointer)
@@ -111,10 +118,21 @@ class Recovery:
             return "there was no current"
         return f"release {name} is not whole ({lacks})" if name is not None else lacks
 
-    def _serve(self) -> None:
+    def _serve(self) -> Iterator[str]:
         name = self._pointers.read("current")
-        record = read_record(self._layout.record(name)) if name is not None else None
-        self._pointers.serve(name if record else None, record.version if record else 0)
+        version = self._version(name) if name is not None else 0
+        try:
+            self._ballast.written(lambda: self._pointers.serve(name, version))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            yield f"{self._layout.serving} does not follow current, because its disk is full; remove files there"
+
+    def _version(self, name: str) -> int:
+        record = read_record(self._layout.record(name))
+        if record is None:
+            raise RuntimeError(f"{name} was whole a moment ago")
+        return record.version
 
     def _remove_broken(self) -> Iterator[str]:
         for name in sorted(self._releases.names()):

@@ -45,7 +45,7 @@ def require_room(folder: Path, count: int, what: str) -> None:
     free = free_bytes(folder)
     if free < count + MARGIN_BYTES:
         raise NoSpace(
-            f"no room for {what} in {folder}: it needs {_mb(count + MARGIN_BYTES)} and {_mb(free)} are free; "
+            f"no room for {what} in {folder}: it needs {shown(count + MARGIN_BYTES)} and {shown(free)} are free; "
             "remove files on that disk or take a larger one"
         )
 
@@ -67,5 +67,5 @@ def take_room(descriptor: int, offset: int, count: int) -> None:
             raise OSError(number, os.strerror(number))
 
 
-def _mb(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"
+def shown(count: int) -> str:
+    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from appliance.registry.errors import StoreError
 from appliance.registry.package.files import PackageFile
@@ -23,8 +23,12 @@ from appliance.registry.store.pointers import Pointers
 from appliance.registry.store.record import missing
 from appliance.registry.store.recovery import Recovered, Recovery
 from appliance.registry.store.releases import Releases
-from appliance.registry.store.space import explained, require_room
+from appliance.registry.store.space import FULL, explained, require_room
 from appliance.registry.store.view import StoreView
+
+_LAGS: Final = (
+    "serving/ does not follow current, because the disk is full; outside model servers read the release before"
+)
 
 
 class Store:
@@ -46,6 +50,7 @@ class Store:
         self._releases = Releases(self._layout, self._ballast)
         self._pointers = Pointers(self._layout)
         self._factory = Factory(self._layout, self._blobs, self._releases, self._pointers)
+        self._lags = False
         self._lock: int | None = None
 
     def open(self) -> Recovered:
@@ -240,8 +245,19 @@ class Store:
         if held is None:
             raise StoreError(f"there is no release before the current one in {self.folder}; activate one by its number")
         with self._doing(f"go back to release {held.release}"):
-            self._ballast.written(lambda: self._pointers.back(held.folder.name, held.version, after_rename))
+            self._pointers.back(after_rename)
+            self._follow(held)
         return held
+
+    def _follow(self, held: Held) -> None:
+        """The line has gone back; whoever reads `serving` can wait until the disk has room again."""
+        self._lags = True
+        try:
+            self._ballast.written(lambda: self._pointers.serve(held.folder.name, held.version))
+            self._lags = False
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
 
     # Room
 
@@ -254,12 +270,14 @@ class Store:
         with self._doing("make room"):
             collected = collect(self._blobs, self._releases, self._pointers, keep, protected, wanted)
             self._ballast.restore()
+            if self._lags and (current := self.current) is not None:
+                self._follow(current)
         return collected
 
     def troubles(self) -> tuple[str, ...]:
         """Sentences on what is not as it has to be at present: the ballast is used up. For the box' health."""
         with explained("look after the ballast", self.folder):
-            found = (self._ballast.trouble(), self.journal.trouble())
+            found = (self._ballast.trouble(), self.journal.trouble(), _LAGS if self._lags else None)
         return tuple(sentence for sentence in found if sentence is not None)
 
     def _there(self, release: int) -> Held:

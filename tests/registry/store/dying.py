@@ -1,8 +1,4 @@
-"""Processes that are killed at the n-th change they make to the disk.
-
-Each life is a fork of the test: `os.fork`, so that hundreds of them take seconds. What counts as a change is what
-Python reports to an audit hook before it does it, and writes and fsyncs.
-"""
+"""Lives that are killed at the n-th change they make to the disk; each is a fork, so that hundreds take seconds."""
 
 import os
 import signal
@@ -10,49 +6,16 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from registry.store.changes import Changes
+
 NOBODY = 65534
-_CHANGES = {
-    "os.chmod",
-    "os.link",
-    "os.mkdir",
-    "os.remove",
-    "os.rename",
-    "os.rmdir",
-    "os.symlink",
-    "os.truncate",
-}
-_WRITING = os.O_CREAT | os.O_WRONLY | os.O_RDWR
 
 
-class Changes:
-    """Counts changes; dies before the `last`-th."""
+def live(act: Callable[[], None], last: int | None = None) -> int | None:
+    """Do `act` in a process of its own, as a user without rights where possible.
 
-    def __init__(self, last: int | None = None) -> None:
-        self.count = 0
-        self._last = last
-        sys.addaudithook(self._hear)
-        for name in ("write", "fsync", "posix_fallocate"):
-            setattr(os, name, self._counted(getattr(os, name)))
-
-    def tick(self) -> None:
-        self.count += 1
-        if self.count == self._last:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def _hear(self, event: str, arguments: tuple) -> None:
-        if event in _CHANGES or (event == "open" and arguments[2] & _WRITING):
-            self.tick()
-
-    def _counted(self, call: Callable) -> Callable:
-        def counted(*arguments):
-            self.tick()
-            return call(*arguments)
-
-        return counted
-
-
-def live(act: Callable[[Changes], None], last: int | None = None) -> int | None:
-    """Do `act` in a process of its own, as a user without rights where possible. None: killed; else the changes."""
+    It is killed before its change number `last`. Returns None where it was, else how many changes it made.
+    """
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -62,11 +25,10 @@ def live(act: Callable[[Changes], None], last: int | None = None) -> int | None:
             if os.geteuid() == 0:
                 os.setgid(NOBODY)
                 os.setuid(NOBODY)
-            changes = Changes(last)
-            act(changes)
-            count = changes.count
-            changes._last = None
-            os.write(writing, str(count).encode())
+            changes = Changes()
+            changes.arm(last, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            act()
+            os.write(writing, str(changes.disarm()).encode())
             code = 0
         except BaseException:
             traceback.print_exc(file=sys.__stderr__)

@@ -57,32 +57,32 @@ def every_change(place: Path, changes: int) -> None:
     """Killed at each; one kill more while it recovers, elsewhere each time."""
     for last in range(1, changes + 1):
         home = home_in(place)
-        live(lambda _, home=home: tell(home), last)
-        live(lambda _, home=home: recover(home), 1 + last % 13)
-        assert live(lambda _, home=home: look_and_finish(home)) is not None, f"killed at change {last}"
+        live(lambda home=home: tell(home), last)
+        live(lambda home=home: recover(home), 1 + last % 13)
+        assert live(lambda home=home: look_and_finish(home)) is not None, f"killed at change {last}"
 
 
 def every_change_twice(place: Path, changes: int) -> None:
     """Killed at each, and at each of the recovery's: it ends as if that had not been killed."""
     for last in range(1, changes + 1):
         home = home_in(place)
-        live(lambda _, home=home: tell(home), last)
-        live(lambda _, home=home: look(home))
+        live(lambda home=home: tell(home), last)
+        live(lambda home=home: look(home))
         wanted, again, killed = (home / SEEN).read_text(), 0, True
         while killed:
             again += 1
             home = home_in(place)
-            live(lambda _, home=home: tell(home), last)
-            killed = live(lambda _, home=home: recover(home), again) is None
-            assert live(lambda _, home=home: look(home)) is not None, f"killed at {last}, then at {again}"
+            live(lambda home=home: tell(home), last)
+            killed = live(lambda home=home: recover(home), again) is None
+            assert live(lambda home=home: look(home)) is not None, f"killed at {last}, then at {again}"
             assert (home / SEEN).read_text() == wanted, f"killed at {last}, then at {again}"
-        assert live(lambda _, home=home: finish(home)) is not None, f"killed at {last}"
+        assert live(lambda home=home: finish(home)) is not None, f"killed at {last}"
 
 
 def main() -> None:
     mode, place = sys.argv[1], Path(sys.argv[2])
     home = home_in(place)
-    changes = live(lambda _: finish(home))
+    changes = live(lambda: finish(home))
     assert changes is not None
     {"once": every_change, "twice": every_change_twice}[mode](place, changes)
     sys.stdout.write(f"{changes} changes\n")
