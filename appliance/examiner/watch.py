@@ -27,6 +27,8 @@ STOPPED, FAILED, GONE = 0, 1, 3
 ENDS: Final = {40 + code: code for code in (STOPPED, FAILED, GONE)}
 """The other's, where it ended as it meant to: Python's own for a defect is 1, too."""
 _LOOK_S: Final = 0.2
+_STARTS_S: Final = 60.0
+"""Until its first beat it may be silent for so much longer: libraries are read from a disk that others use."""
 _LEAVES_S: Final = 1.0
 _TELLS_S: Final = 5.0
 _LINE_MAX: Final = 4096
@@ -42,7 +44,7 @@ class Watch:
         self._link = Link.inherited(task.link)
         self._peeked = socket.socket(fileno=os.dup(task.link))
         self._stop = False
-        self._beat = Beat(Stage.LOADING, task.patience_s)
+        self._beat = Beat(Stage.LOADING, task.patience_s + _STARTS_S)
         self._beaten_s = time.monotonic()
         self._said = b""
         """The end of what the candidate's process said on its standard error."""

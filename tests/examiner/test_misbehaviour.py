@@ -1,0 +1,67 @@
+"""A candidate that crashes, hangs, takes too much or tries what it should not: each has its name, and nobody is hurt."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from appliance.sandbox import landlock
+
+
+@pytest.mark.parametrize(
+    ("kind", "stage", "reason", "said"),
+    [
+        ("abort", "loading", "crashed", "SIGABRT"),
+        ("segfault", "loading", "crashed", "SIGSEGV"),
+        ("exit", "loading", "crashed", "exit status 1"),
+        ("defect", "loading", "crashed", "ZeroDivisionError"),
+        ("refuse", "loading", "load_error", "Frobnicate"),
+        ("abort-later", "accepting", "crashed", "SIGABRT"),
+        ("not-numbers", "loading", "not_finite", "recipes.plate"),
+        ("numbers-once", "accepting", "not_finite", "good.jpg"),
+    ],
+)
+def test_each_end_has_its_name(kind, stage, reason, said, bench):
+    failed = bench.start(stand_in=kind).failed()
+    assert (failed["stage"], failed["reason"]) == (stage, reason)
+    assert said in failed["detail"]
+
+
+def test_one_that_hangs_is_ended(bench):
+    failed = bench.start("--patience-s", "1", stand_in="hang-later").failed()
+    assert (failed["stage"], failed["reason"]) == ("accepting", "hung")
+
+
+def test_one_that_takes_more_memory_than_allowed_is_ended(bench):
+    bench.configure(resources="model_memory_mb = 300")
+    failed = bench.start(stand_in="take-memory").failed()
+    assert (failed["stage"], failed["reason"]) == ("loading", "oom")
+    assert "resources.model_memory_mb allows 300" in failed["detail"]
+
+
+def test_one_that_takes_all_at_once_runs_into_the_limit(bench):
+    bench.configure(resources="model_memory_mb = 300")
+    failed = bench.start(stand_in="run-out").failed()
+    assert (failed["stage"], failed["reason"]) == ("loading", "oom")
+
+
+def test_stop_is_heard_while_it_loads(bench):
+    examiner = bench.start(stand_in="hang")
+    examiner.link.send("stop", {})
+    assert examiner.ended(10) == 0
+
+
+@pytest.mark.skipif(landlock.version() < 6, reason="this kernel's Landlock does not keep all of it from happening")
+def test_what_a_model_should_not_do_comes_to_nothing(bench):
+    before = bench.config.read_text()
+    failed = bench.start(stand_in="misuse").failed()
+    assert eval(failed["detail"]) == dict.fromkeys(
+        ("write", "config", "version", "kill", "priority", "socket", "control"), "PermissionError"
+    )
+    assert bench.config.read_text() == before
+
+
+def test_nothing_is_left_of_it(bench):
+    before = set(Path(tempfile.gettempdir()).glob("examiner-*"))
+    bench.start(stand_in="abort").failed()
+    assert set(Path(tempfile.gettempdir()).glob("examiner-*")) <= before
