@@ -15,7 +15,7 @@ def tail(hits: int, parts: int, share: float) -> float:
     """
     if hits <= 0:
         return 1.0
-    if share <= 0.0:
+    if hits > parts or share <= 0.0:
         return 0.0
     if share >= 1.0:
         return 1.0

@@ -47,7 +47,7 @@ class Never:
 
 
 def may_start(start: Start) -> Hold | Never | None:
-    """What holds it now; None: it may begin. Ask again at least once a second: tens of microseconds."""
+    """What holds it now; None: it may begin. Ask again at least once a second: 0.1 ms."""
     return _never(start) or _stopped(start) or _ring(start) or _window(start) or _moment(start)
 
 
@@ -94,16 +94,18 @@ def _window(start: Start) -> Hold | None:
 
 
 def _moment(start: Start) -> Hold | None:
-    """Spread over `spread_s` from the first moment at which it could start; within the window that is open.
+    """Spread over `spread_s` from the first moment at which it could start, and over the window that is open.
 
-    Without the latter every box that waited for 22:00 would start at 22:00.
+    Without the latter every box that waited for 22:00 would start at 22:00. Its last tenth stays free, so that nobody's
+    turn comes when it is about to close.
     """
     begin = max(start.seen, start.not_before or start.seen)
     length = timedelta(seconds=start.spread_s)
     opening = open_now(start.windows, start.now.replace(tzinfo=None))
     if opening is not None:
         begin = max(begin, opening.start.replace(tzinfo=start.now.tzinfo))
-        length = min(length, max(timedelta(), opening.end.replace(tzinfo=start.now.tzinfo) - begin))
+        left = opening.end.replace(tzinfo=start.now.tzinfo) - begin
+        length = min(length, max(timedelta(), left * 0.9))
     due = begin + share_of(start.box_id, start.key) * length
     if start.now >= due:
         return None

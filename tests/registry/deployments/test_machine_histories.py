@@ -37,6 +37,7 @@ class Box:
         self.served_before: int | None = None
         self.live: Deployment | None = None
         self.over: list[Deployment] = []
+        self.before_is_gone = False
 
     def wish(self, release: int) -> None:
         """The newest wins where it still may; else it comes after the live one's end (here: is wished again)."""
@@ -56,7 +57,7 @@ class Box:
 
     def put_away(self, end: Deployment) -> None:
         release = int(end.id)
-        if end.state is S.SUCCESS:
+        if end.state in {S.SUCCESS, S.ROLLBACK_FAILED}:
             assert self.current == release
         else:
             assert self.current == self.served_before
@@ -99,6 +100,8 @@ class Box:
                 return e.Activated(self.previous)
             case S.PROBATION:
                 return e.Committed({"running_digest": digest(self.current)})
+            case S.ROLLING_BACK if self.current == release and self.before_is_gone:
+                return e.RollbackFailed("its files are gone")
             case S.ROLLING_BACK:
                 if self.current == release:
                     self.current = self.previous
@@ -116,20 +119,39 @@ class Histories(RuleBasedStateMachine):
         self.box = Box(strategy(shadow=int(shadow), canary=int(canary), approve=approve, restarts=restarts))
         self.releases = 0
 
-    @rule(trusted=st.booleans())
-    def wish(self, trusted) -> None:
+    def wish(self, *, trusted: bool) -> None:
         self.releases += 1
         if not trusted:
             self.box.untrusted.add(self.releases)
         self.box.wish(self.releases)
 
+    @precondition(lambda self: self.box.live is None)
+    @rule(trusted=st.sampled_from([True, True, True, False]))
+    def first_wish(self, trusted) -> None:
+        self.wish(trusted=trusted)
+
     @precondition(lambda self: self.box.live is not None)
     @rule(steps=st.integers(min_value=1, max_value=6))
     def go_on(self, steps) -> None:
         for _ in range(steps):
-            event = self.box.act() if self.box.live else None
-            if event is not None:
-                self.box.tell(event)
+            self.step()
+
+    @precondition(lambda self: self.box.live is not None and self.box.live.state in BEFORE_SWITCH)
+    @rule()
+    def go_on_to_the_switch(self) -> None:
+        for _ in range(30):
+            if self.box.live is not None and self.box.live.state in BEFORE_SWITCH:
+                self.step()
+
+    def step(self) -> None:
+        """The driver's, or that of the person for whom it waits."""
+        if self.box.live is not None:
+            asked = e.Approved("anna") if self.box.live.waiting_for == "approval" else e.Unheld()
+            self.box.tell(self.box.act() or asked)
+
+    @rule()
+    def the_release_before_gets_lost(self) -> None:
+        self.box.before_is_gone = not self.box.before_is_gone
 
     @precondition(lambda self: self.box.live is not None)
     @rule(line=st.booleans())
@@ -138,28 +160,44 @@ class Histories(RuleBasedStateMachine):
         self.box.act()
         self.box.tell(e.Crashed(line=line))
 
-    @rule(line=st.booleans())
-    def crash(self, line) -> None:
-        self.box.tell(e.Crashed(line=line))
+    @rule(line=st.booleans(), times=st.sampled_from([1, 1, 1, 2, 5, MOVES_MAX]))
+    def crash(self, line, times) -> None:
+        for _ in range(times):
+            self.box.tell(e.Crashed(line=line))
 
-    @rule(event=st.sampled_from([e.Canceled("anna"), e.Approved("anna"), e.Approved("anna", HOLD), e.Unheld()]))
+    @rule(
+        event=st.sampled_from(
+            [e.Approved("anna"), e.Approved("anna", HOLD), e.Unheld(), e.Disappointed("requested", "anna asks")]
+        )
+    )
     def someone_asks(self, event) -> None:
         self.box.tell(event)
 
-    @rule(event=st.sampled_from([e.Disappointed("requested", "anna asks"), e.Refused("revoked", "by release 99")]))
-    def back(self, event) -> None:
-        self.box.tell(event)
-
-    @precondition(lambda self: self.box.live is not None and self.box.live.state in BEFORE_SWITCH)
-    @rule(event=st.sampled_from([e.Held("pause", "paused"), e.Failed("oom", "no memory"), e.TimedOut("a day is over")]))
+    @precondition(lambda self: self.box.live is not None and self.box.live.state is not S.ROLLING_BACK)
+    @rule(
+        event=st.sampled_from(
+            [
+                e.Canceled("anna"),
+                e.Superseded("release 99"),
+                e.Refused("revoked", "by release 99"),
+                e.TimedOut("a day is over"),
+                e.Failed("oom", "no memory"),
+                e.Held("pause", "paused"),
+                None,
+            ]
+        )
+    )
     def trouble(self, event) -> None:
-        self.box.tell(event)
-
-    @precondition(lambda self: self.box.live is not None and self.box.live.state is S.ACTIVATING)
-    @rule()
-    def the_line_cannot_load_it(self) -> None:
-        if self.box.current != int(self.box.live.id):
-            self.box.tell(e.Failed("load_error", "no memory"))
+        """Of what its driver says, only what it can say in that state; a newer wish comes at any time."""
+        live = self.box.live
+        if event is None:
+            self.wish(trusted=True)
+        elif isinstance(event, e.Held) and live.state not in BEFORE_SWITCH:
+            pass
+        elif isinstance(event, e.Failed) and live.state is S.ACTIVATING and self.box.current == int(live.id):
+            self.box.tell(e.Disappointed("load_error", "the pointer has moved"))
+        else:
+            self.box.tell(event)
 
     @invariant()
     def the_line_serves_a_verified_model(self) -> None:
@@ -207,5 +245,5 @@ class Histories(RuleBasedStateMachine):
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
