@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance import __version__, log
-from appliance.api.board import Board, MqttStatus
+from appliance.api.access import Access
+from appliance.api.board import Board, Deliveries, MqttStatus
+from appliance.api.deployments import Deployments
 from appliance.api.errors import ApiError
 from appliance.api.health import create_app
 from appliance.api.server import HttpServer
@@ -24,7 +27,16 @@ from appliance.health import DeviceHealth, Reason
 from appliance.inspection import SCHEMA_PATH
 from appliance.link import Link, Message
 from appliance.outbox import Publisher
+from appliance.outbox.mqtt import Received
 from appliance.status import LineStatus
+from appliance.steering.client import ControlClient
+from appliance.steering.counting import Counts
+from appliance.steering.desk import Desk
+from appliance.steering.document import Document
+from appliance.steering.inbox import Mail
+from appliance.steering.newest import Newest
+from appliance.steering.reasons import reasons_of
+from appliance.steering.teller import Teller
 
 logger = logging.getLogger(__name__)
 
@@ -34,14 +46,36 @@ _GATEWAY_NICE: Final = 5
 
 
 class Gateway:
-    """Joins the publisher, the board and the HTTP server. run() is the process' main thread."""
+    """Joins the publisher, the board, the HTTP server, and the way to the delivery process.
 
-    def __init__(self, config: ApplianceConfig, link: Link) -> None:
+    run() is the process' main thread.
+    """
+
+    def __init__(self, config: ApplianceConfig, link: Link, config_folder: Path = Path()) -> None:
+        """`config_folder`: what relative paths of http are relative to."""
         self._config = config
         self._link = link
         self._board = Board()
         folder = config.outbox.folder or config.station.state_folder / "outbox"
-        self._publisher = Publisher(folder, config.mqtt, config.station.name, on_acknowledged=self._acknowledged)
+        self._publisher = Publisher(
+            folder,
+            config.mqtt,
+            config.station.name,
+            on_acknowledged=self._acknowledged,
+            topics=config.mqtt.topics if config.delivered else (),
+            on_received=self._received,
+        )
+        tokens = config.http.tokens_file
+        self._access = Access(None if tokens is None else config_folder / tokens, config.http.names)
+        self._control = ControlClient(config.station.state_folder / "models" / "control.sock")
+        self._deployments = Newest()
+        self._desk = Desk(
+            self._control.ask,
+            self._publisher.answer,
+            models=tuple(config.delivered),
+            commands=config.mqtt.commands,
+            base_topic=config.mqtt.base_topic,
+        )
         self._http: HttpServer | None = None
         self._http_tried = float("-inf")
         self._connected_since: datetime | None = None
@@ -50,11 +84,49 @@ class Gateway:
     def run(self) -> int:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
         self._publisher.start()
+        watching = self._start_deliveries() if self._config.delivered else None
         try:
             return self._listen()
         finally:
+            self._deployments.close()
             if self._http is not None:
                 self._http.stop(2.0)
+            self._control.close()
+            if watching is not None:
+                self._desk.stop()
+                watching.join(2.0)
+
+    def _start_deliveries(self) -> threading.Thread:
+        teller = Teller(
+            self._deployments, self._publisher.publish_retained, self._publisher.publish_once, self._deliveries
+        )
+        watching = threading.Thread(
+            target=self._control.watch, args=(teller.take, teller.lost), name="deliveries", daemon=True
+        )
+        watching.start()
+        self._desk.start()
+        return watching
+
+    def _deliveries(self, document: Document | None, counts: Counts | None) -> None:
+        """On the thread that watches the delivery process."""
+        if document is None or counts is None:
+            self._board.deliveries_reported(None)
+            return
+        self._board.deliveries_reported(Deliveries(document, counts))
+        self._board.set_reasons("deliveries", reasons_of(document))
+
+    def _received(self, message: Received) -> None:
+        """On the publisher's thread: an operator's message."""
+        self._desk.take(
+            Mail(
+                message.topic.removeprefix(f"{self._config.mqtt.base_topic}/"),
+                message.payload,
+                message.retained,
+                message.response_topic,
+                message.correlation,
+                message.attributes,
+            )
+        )
 
     def _listen(self) -> int:
         while True:
@@ -105,7 +177,16 @@ class Gateway:
 
     def _start_http(self) -> None:
         http = self._config.http
-        app = create_app(self._board, version=__version__, result_schema=SCHEMA_PATH.read_bytes())
+        deployments = Deployments(
+            self._deployments,
+            self._control.ask,
+            self._access,
+            threads=http.threads,
+            delivered=bool(self._config.delivered),
+        )
+        app = create_app(
+            self._board, version=__version__, result_schema=SCHEMA_PATH.read_bytes(), deployments=deployments
+        )
         try:
             server = HttpServer(app, http.host, http.port, threads=http.threads)
             server.start()
@@ -177,7 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.setpriority(os.PRIO_PROCESS, 0, _GATEWAY_NICE)  # telling others can wait for the verdict
     config = load_config(options.config)
     log.setup(logging.getLevelName(config.station.log_level.upper()))
-    return Gateway(config, Link.inherited(options.link)).run()
+    return Gateway(config, Link.inherited(options.link), options.config.resolve().parent).run()
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
 """The operator's settings for keeping results and for telling the broker."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ByteSize, Field, PositiveFloat, model_validator
 
 from appliance.outbox.topics import BASE_PATTERN
+
+Command = Literal["approve", "cancel", "look", "pause", "pin", "resume", "rollback", "unpin"]
+"""What may be commanded over MQTT, where it is allowed."""
+DESIRED: Final = "desired"
+COMMAND: Final = "cmd"
 
 
 class OutboxConfig(BaseModel, extra="forbid", frozen=True):
@@ -78,6 +83,22 @@ class MqttConfig(BaseModel, extra="forbid", frozen=True):
     cloudevents: bool = Field(
         default=True, description="Add CloudEvents attributes as MQTT 5 user properties; they cost readers nothing."
     )
+
+    desired: bool = Field(
+        default=False,
+        description="Read the retained messages `desired` and `desired/<model>`: which release operators want.",
+    )
+    commands: frozenset[Command] = Field(
+        default=frozenset(),
+        description="Which of these may be commanded on `cmd/<verb>`: approve, cancel, look, pause, pin, resume, "
+        "rollback, unpin. Whoever may write there at the broker may do it.",
+    )
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What to subscribe to, below the base topic."""
+        wishes = (DESIRED, f"{DESIRED}/+") if self.desired else ()
+        return (*wishes, f"{COMMAND}/+") if self.commands else wishes
 
     @model_validator(mode="after")
     def _password_needs_a_name(self) -> "MqttConfig":

@@ -4,7 +4,8 @@ import logging
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,18 @@ from appliance.outbox.backoff import Backoff
 from appliance.outbox.config import MqttConfig
 from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.link import Link
-from appliance.outbox.mqtt import AVAILABILITY, OFFLINE, ONLINE, Closed, End, Event, Opened, Receipt
+from appliance.outbox.mqtt import (
+    AVAILABILITY,
+    OFFLINE,
+    ONLINE,
+    Closed,
+    End,
+    Event,
+    Granted,
+    Opened,
+    Receipt,
+    Received,
+)
 from appliance.outbox.reader import Reader
 from appliance.outbox.retained import Retained
 from appliance.outbox.row import Row
@@ -40,23 +52,49 @@ _CUT_OFF_S: Final = 5.0
 _CUT_OFFS_MAX: Final = 3
 """Connections that ended so soon, one after the other, with the same retained topic under way: it is the reason."""
 _PROPERTIES_MAX_BYTES: Final = 1024
+_NOTES_MAX: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message that is sent once, now or never: an event, an answer."""
+
+    topic: str
+    """Below the base topic; the whole one where `is_answer`."""
+    payload: bytes
+    is_answer: bool = False
+    correlation: bytes | None = None
 
 
 class Delivery:
     """One thread makes all calls; the attributes without underscore may be read by any."""
 
-    def __init__(self, folder: Path, config: MqttConfig, link: Link, on_acknowledged: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        config: MqttConfig,
+        link: Link,
+        on_acknowledged: Callable[[int], None],
+        topics: Sequence[str] = (),
+        on_received: Callable[[Received], None] = lambda _: None,
+    ) -> None:
+        """`topics`: to subscribe to at each connect, below the base topic; `on_received` gets what comes on them."""
         self._config = config
         self._link = link
         self._on_acknowledged = on_acknowledged
+        self._topics = topics
+        self._on_received = on_received
+        self._notes: deque[Note] = deque(maxlen=_NOTES_MAX)
+        self._unread: str | None = None
+        """Which of `topics` the broker does not let us read; a sentence."""
         self._reader = Reader(folder)
         self._watermark = Watermark(folder)
         self._window = Window(self._watermark.row, config.window)
         self._window_max = config.window
         self._packet_max_bytes: int | None = None
         self._retained = Retained()
-        self._under_way: dict[int, Row | str] = {}
-        """Message id -> the row, or the retained topic."""
+        self._under_way: dict[int, Row | str | Note] = {}
+        """Message id -> the row, the retained topic, or what is sent once."""
         self._recent: deque[tuple[int, Row]] = deque(maxlen=_REWIND_MAX_ROWS)
         """(CLOCK_MONOTONIC, row) of what this connection's broker acknowledged for the first time."""
         self._answered_ns = 0
@@ -87,12 +125,16 @@ class Delivery:
     def problem(self) -> str | None:
         """Why results do not flow, or not all that should; a sentence, or two."""
         first = self._link.problem() or self._read_problem or self._write_problem
-        refusal = self._refusal or self._retained_refusal
+        refusal = self._refusal or self._retained_refusal or self._unread
         return f"{first}. Before that: {refusal}" if first and refusal else first or refusal
 
     def put(self, topic: str, payload: bytes) -> None:
         """Make this the newest of a retained topic."""
         self._retained.put(topic, payload)
+
+    def send(self, note: Note) -> None:
+        """Send it once, as soon as there is a connection; of more than 256 that wait, the oldest are dropped."""
+        self._notes.append(note)
 
     def hint(self, row: int) -> None:
         """There are rows up to this one."""
@@ -103,6 +145,7 @@ class Delivery:
         """Send what may be sent, then wait for what comes back, at most a second or until `wake` is readable."""
         if self._link.is_open:
             self._send_retained()
+            self._send_notes()
             self._send_rows()
         for event in self._link.serve(self._patience_s(), wake):
             self._handle(event)
@@ -112,7 +155,7 @@ class Delivery:
 
     def is_drained(self) -> bool:
         """The broker has everything that there is, or the rest cannot be read."""
-        if self._window.waiting or not self._retained.is_settled:
+        if self._window.waiting or self._notes or not self._retained.is_settled:
             return False
         try:
             return not self._reader.after(self._window.read_to, 1)
@@ -203,7 +246,26 @@ class Delivery:
             content_type = _JSON if payload[:1] == b"{" else None
             self._sent(self._link.publish(topic, payload, retain=True, content_type=content_type), topic)
 
-    def _sent(self, message_id: int, message: Row | str) -> None:
+    def _send_notes(self) -> None:
+        """They share the window with everything else, and are never sent twice."""
+        while self._notes and len(self._under_way) < self._window_max:
+            note = self._notes.popleft()
+            if not self._fits(note.payload):
+                _log.error("%s", self._too_long(note.payload))
+            elif note.is_answer:
+                self._answer(note)
+            else:
+                self._sent(self._link.publish(note.topic, note.payload, retain=False, content_type=_JSON), note)
+
+    def _answer(self, note: Note) -> None:
+        try:
+            message_id = self._link.answer(note.topic, note.payload, content_type=_JSON, correlation=note.correlation)
+        except ValueError as error:
+            _log.warning("An MQTT client wants its answer on %r, which is no topic (%s).", note.topic[:80], error)
+            return
+        self._sent(message_id, note)
+
+    def _sent(self, message_id: int, message: Row | str | Note) -> None:
         if not self._under_way:
             self._answered_ns = time.monotonic_ns()  # the broker's time to answer begins now
         self._under_way[message_id] = message
@@ -237,8 +299,14 @@ class Delivery:
                 self._packet_max_bytes = event.packet_max_bytes
                 self._retained.put(AVAILABILITY, ONLINE)
                 self._start_again()
+                if self._topics:
+                    self._link.subscribe(self._topics)
             case Receipt():
                 self._take_receipt(event)
+            case Granted():
+                self._take_grant(event)
+            case Received():
+                self._on_received(event)
             case Closed():
                 self._suspect_retained()
                 self._rewind(event.end)
@@ -273,10 +341,24 @@ class Delivery:
             else:
                 self._window.refused(message.row)
                 self._hold(message, self._refused(f"{message.camera}/{message.topic}", receipt.refusal))
+        elif isinstance(message, Note):
+            if receipt.refusal is not None:
+                _log.warning("The MQTT broker refuses messages on %s (%s).", message.topic, receipt.refusal)
         elif message is not None and receipt.refusal is None:
             self._retained.received(message)
         elif message is not None:
             self._refuse_retained(message, self._refused(message, str(receipt.refusal)))
+
+    def _take_grant(self, granted: Granted) -> None:
+        if not granted.refused:
+            self._unread = None
+            return
+        who = self._config.username or "this client"
+        self._unread = _said(
+            f"The MQTT broker does not let us read {', '.join(granted.refused)}: allow {who} to read there, or"
+            " take desired and commands out of the mqtt settings",
+            self._unread,
+        )
 
     def _refuse_retained(self, topic: str, refusal: str) -> None:
         """It is left out for minutes: Mosquitto 2.0 with max_queued_messages 0 cuts us off after each refusal."""

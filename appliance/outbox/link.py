@@ -4,14 +4,14 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Final
 
 from appliance.errors import ApplianceError
 from appliance.outbox.backoff import Backoff
 from appliance.outbox.config import MqttConfig
-from appliance.outbox.mqtt import Closed, Connection, End, Event, Opened, Receipt
+from appliance.outbox.mqtt import Closed, Connection, End, Event, Granted, Opened, Receipt, Received
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +100,22 @@ class Link:
             attributes=attributes,
         )
 
+    def answer(self, topic: str, payload: bytes, *, content_type: str, correlation: bytes | None) -> int:
+        """Send on a whole topic that somebody named, as publish() otherwise. Raises: ValueError where it is none."""
+        if self._connection is None:
+            msg = "answer() without a connection"
+            raise RuntimeError(msg)
+        return self._connection.publish(
+            topic, payload, retain=False, content_type=content_type, correlation=correlation
+        )
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask for messages below the base topic. Only while `is_open`."""
+        if self._connection is None:
+            msg = "subscribe() without a connection"
+            raise RuntimeError(msg)
+        self._connection.subscribe([f"{self._config.base_topic}/{topic}" for topic in topics])
+
     def give_up(self, problem: str) -> Closed:
         """End a connection that only looks alive."""
         closed = Closed(End.LOST, problem)
@@ -140,6 +156,8 @@ class Link:
                     self._short_lived = 0
                     if self._takeover_is_guessed:  # this explains it better
                         self._takeover = None
+            case Granted() | Received():
+                pass
 
     def _judge(self, end: End, problem: str) -> None:
         """Learn from how long it lasted."""

@@ -9,16 +9,17 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from appliance import systemd
 from appliance.errors import ConfigError
@@ -36,6 +37,8 @@ _NOT_AUTHORIZED: Final = 0x87
 _TAKEN_OVER: Final = 0x8E
 _SECRET_MAX_BYTES: Final = 4096
 _FAREWELL_S: Final = 0.5
+_PACKET_MAX_BYTES: Final = 262_144
+"""Larger messages to us are the broker's to drop (MQTT 5)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,29 @@ class Receipt:
     nobody_listens: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The broker's answer to a subscription."""
+
+    refused: tuple[str, ...]
+    """The topics, as they were asked for, that we may not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message for us. Nothing of it can be trusted."""
+
+    topic: str
+    """The whole topic."""
+    payload: bytes
+    retained: bool
+    """It stands at the broker, and comes again at each connect. On 3.1.1 a new one does not show it."""
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """User properties; of several with one name, the last."""
+
+
 class End(enum.Enum):
     """How a connection ended."""
 
@@ -77,7 +103,7 @@ class Closed:
     problem: str
 
 
-Event = Opened | Receipt | Closed
+Event = Opened | Receipt | Granted | Received | Closed
 
 
 class Connection:
@@ -92,11 +118,15 @@ class Connection:
         self._client_id = client_id
         self._address = f"{config.host}:{config.port}"
         self._events: list[Event] = []
+        self._asked_for: dict[int, tuple[str, ...]] = {}
+        """Message id of a subscription -> its topics."""
         self._was_let_in = False
         self._is_over = False
         self._client = self._new_client()
         try:
-            self._client.connect(config.host, config.port, keepalive=config.keepalive_s)
+            self._client.connect(
+                config.host, config.port, keepalive=config.keepalive_s, properties=self._connect_properties()
+            )
         except (OSError, ValueError) as error:
             raise BrokerUnreachable(self._unreachable(error)) from error
 
@@ -108,13 +138,27 @@ class Connection:
         retain: bool,
         content_type: str | None = None,
         attributes: Mapping[str, str] | None = None,
+        correlation: bytes | None = None,
     ) -> int:
         """Send with QoS 1; returns the number that its Receipt will carry.
 
-        `content_type` and `attributes` (user properties) reach subscribers that speak MQTT 5.
+        `content_type`, `attributes` (user properties) and `correlation` reach subscribers that speak MQTT 5. Raises:
+        ValueError where the topic is none.
         """
-        properties = self._properties(attributes, content_type) if self._config.protocol == "5" else None
+        properties = None
+        if self._config.protocol == "5":
+            properties = self._properties(attributes, content_type, correlation)
         return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
+
+    def subscribe(self, topics: Sequence[str]) -> None:
+        """Ask for messages on these topics with QoS 1; `Granted` follows, and `Received` for each message."""
+        if self._config.protocol == "5":
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            _, message_id = self._client.subscribe([(topic, options) for topic in topics])
+        else:
+            _, message_id = self._client.subscribe([(topic, 1) for topic in topics])
+        if message_id is not None:
+            self._asked_for[message_id] = tuple(topics)
 
     def serve(self, timeout_s: float, wake: socket.socket) -> list[Event]:
         """Send and receive until something happened, `wake` has something to read, or the time is over."""
@@ -161,6 +205,8 @@ class Connection:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         return client
 
     def _wait(self, timeout_s: float, wake: socket.socket) -> None:
@@ -210,6 +256,30 @@ class Connection:
     ) -> None:
         refusal = str(reason) if reason.is_failure else None
         self._events.append(Receipt(message_id, refusal, reason.value == _NOBODY_LISTENS))
+
+    def _on_subscribe(
+        self, _client: Client, _data: Any, message_id: int, reasons: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        topics = self._asked_for.pop(message_id, ())
+        refused = tuple(topic for topic, reason in zip(topics, reasons, strict=False) if reason.is_failure)
+        self._events.append(Granted(refused))
+
+    def _on_message(self, _client: Client, _data: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            return  # no broker passes it on; whatever did, it is not for us
+        properties = message.properties
+        self._events.append(
+            Received(
+                topic=topic,
+                payload=bytes(message.payload),
+                retained=message.retain,
+                response_topic=getattr(properties, "ResponseTopic", None),
+                correlation=getattr(properties, "CorrelationData", None),
+                attributes=dict(getattr(properties, "UserProperty", ())),
+            )
+        )
 
     def _on_disconnect(
         self, _client: Client, _data: Any, flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
@@ -272,11 +342,22 @@ class Connection:
             case _:
                 return f"{where} cannot be reached ({error})"
 
-    def _properties(self, attributes: Mapping[str, str] | None, content_type: str | None) -> Properties:
+    def _connect_properties(self) -> Properties | None:
+        if self._config.protocol != "5":
+            return None
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.MaximumPacketSize = _PACKET_MAX_BYTES
+        return properties
+
+    def _properties(
+        self, attributes: Mapping[str, str] | None, content_type: str | None, correlation: bytes | None
+    ) -> Properties:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.PayloadFormatIndicator = 1
         if content_type is not None:
             properties.ContentType = content_type
+        if correlation is not None:
+            properties.CorrelationData = correlation
         if attributes:
             properties.UserProperty = list(attributes.items())
         return properties

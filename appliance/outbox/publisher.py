@@ -4,24 +4,27 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from appliance.outbox.config import MqttConfig
-from appliance.outbox.delivery import Delivery
+from appliance.outbox.delivery import Delivery, Note
 from appliance.outbox.errors import OutboxError
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.identity import client_id
 from appliance.outbox.link import Link
 from appliance.outbox.lock import ProcessLock
+from appliance.outbox.mqtt import Received
 from appliance.outbox.topics import is_suffix
 
 _log = logging.getLogger(__name__)
 
 RETAINED_MAX_BYTES: Final = 262_144
+NOTES_MAX: Final = 256
 _LOCK_RETRY_S: Final = 1.0
 _LAST_WORDS_S: Final = 3.0
 
@@ -61,6 +64,8 @@ class Publisher:
         station: str,
         *,
         on_acknowledged: Callable[[int], None] = lambda _: None,
+        topics: Sequence[str] = (),
+        on_received: Callable[[Received], None] = lambda _: None,
     ) -> None:
         """Nothing is read or sent before start().
 
@@ -70,6 +75,8 @@ class Publisher:
             station: the box's name, part of its client id.
             on_acknowledged: called by the publisher's thread with the last row of the unbroken run that the
                 broker has; must not wait for anything.
+            topics: what to subscribe to, below the base topic; `cmd/+` and the like.
+            on_received: called by the publisher's thread with each message on them; must not wait for anything.
 
         Raises: DiskFailed where the folder cannot be read.
         """
@@ -77,7 +84,7 @@ class Publisher:
         self._on_acknowledged = on_acknowledged
         self._link = Link(config, client_id(folder, station))
         with in_our_words(f"The outbox folder {folder}"):
-            self._delivery = Delivery(folder, config, self._link, self._acknowledge)
+            self._delivery = Delivery(folder, config, self._link, self._acknowledge, topics, on_received)
         self._lock_file = ProcessLock(folder / "publisher.lock", "Another gateway publishes")
         self._wake, self._waker = socket.socketpair()
         self._wake.settimeout(0)
@@ -86,6 +93,7 @@ class Publisher:
         self._changed = threading.Condition(threading.Lock())
         # guarded by _changed:
         self._wanted: dict[str, bytes] = {}
+        self._notes: deque[Note] = deque(maxlen=NOTES_MAX)
         self._newest_row = 0
         self._leave_at_ns: int | None = None
         """Set by stop(): when to leave even if rows are left."""
@@ -125,6 +133,20 @@ class Publisher:
             self._wanted[topic] = payload
         self._wake_up()
 
+    def publish_once(self, topic: str, payload: bytes) -> None:
+        """Send on `<base>/<topic>`, not retained, once: lost where the connection is lost, or 256 others came after it.
+
+        Raises RuntimeError as publish_retained().
+        """
+        if not is_suffix(topic):
+            msg = f"{topic!r} cannot follow the base topic"
+            raise RuntimeError(msg)
+        self._note(Note(topic, payload))
+
+    def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        """Send on the topic that a message named for its answer, once, as publish_once()."""
+        self._note(Note(topic, payload, is_answer=True, correlation=correlation))
+
     @property
     def acknowledged(self) -> int:
         """The broker has every row up to this one; the line may delete them."""
@@ -160,6 +182,11 @@ class Publisher:
         self._wake_up()
         if self._thread.ident is not None:
             self._thread.join(timeout_s + self._config.connect_timeout_s + _LAST_WORDS_S)
+
+    def _note(self, note: Note) -> None:
+        with self._changed:
+            self._notes.append(note)
+        self._wake_up()
 
     def _acknowledge(self, row: int) -> None:
         self._on_acknowledged(row)
@@ -214,7 +241,11 @@ class Publisher:
     def _take_wishes(self) -> None:
         with self._changed:
             wanted, self._wanted = self._wanted, {}
+            notes = list(self._notes)
+            self._notes.clear()
             newest_row = self._newest_row
+        for note in notes:
+            self._delivery.send(note)
         for topic, payload in wanted.items():
             self._delivery.put(topic, payload)
         self._delivery.hint(newest_row)
@@ -232,7 +263,7 @@ class Publisher:
 
     def _may_leave(self) -> bool:
         with self._changed:
-            leave_at_ns, wanted = self._leave_at_ns, bool(self._wanted)
+            leave_at_ns, wanted = self._leave_at_ns, bool(self._wanted or self._notes)
         if leave_at_ns is None:
             return False
         if not self._link.is_open or time.monotonic_ns() > leave_at_ns:

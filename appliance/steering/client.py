@@ -93,12 +93,19 @@ class ControlClient:
                     said = lines.next(time.monotonic() + _NEVER_S)
                     if not isinstance(said, dict) or not isinstance(said.get("document"), dict):
                         return has_heard
-                    took(said["document"])
+                    _pass_on(said["document"], took)
                     has_heard = True
             finally:
                 with self._lock:
                     self._watching = None
         return has_heard
+
+
+def _pass_on(document: Document, took: Callable[[Document], None]) -> None:
+    try:
+        took(document)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise SocketFailed(f"The delivery process' document cannot be read ({error!r}).") from error
 
 
 def _answer(line: Any) -> Answer:

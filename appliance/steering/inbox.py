@@ -1,0 +1,117 @@
+"""Messages of operators over MQTT, read: each becomes a request, or a sentence why not. Pure.
+
+`desired` is a wish: it is retained, stands until another takes its place, and comes again at each connect. `cmd/<verb>`
+is a command: now or never. One that is retained would be done again at each connect, so it is refused.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from appliance.steering.errors import BadRequest
+from appliance.steering.requests import Request, Verb
+
+PAYLOAD_MAX_BYTES: Final = 16_384
+COMMANDS: Final = frozenset(
+    {Verb.APPROVE, Verb.CANCEL, Verb.LOOK, Verb.PAUSE, Verb.PIN, Verb.RESUME, Verb.ROLLBACK, Verb.UNPIN}
+)
+"""What a command may be, where the configuration allows it."""
+_USER: Final = "user"
+_NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+_ANSWER_TOPIC: Final = re.compile(r"[^+#\x00]{1,512}")
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One message."""
+
+    topic: str
+    """Below the base topic."""
+    payload: bytes
+    retained: bool
+    response_topic: str | None = None
+    correlation: bytes | None = None
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_wish(self) -> bool:
+        """`desired`, and no command."""
+        return self.topic.partition("/")[0] == "desired"
+
+
+def read_wish(mail: Mail, models: Collection[str]) -> Request:
+    """A wish. `models`: those that are delivered here. Raises: BadRequest."""
+    body = _body(mail.payload) if mail.payload.strip() else {}
+    model = _model(mail.topic.partition("/")[2], body.pop("model", None), models)
+    if not mail.payload.strip():
+        return Request(Verb.CLEAR, model, who=who(mail), source=f"mqtt {mail.topic}")
+    key = body.pop("request_id", None)
+    if key is None:  # the same wish comes at each connect: its own bytes are its name
+        key = f"wish-{hashlib.sha256(mail.payload).hexdigest()[:32]}"
+    body["by_wish"] = True
+    return Request(Verb.CREATE, model, body, who=who(mail), source=f"mqtt {mail.topic}", key=key)
+
+
+def read_command(mail: Mail, models: Collection[str], allowed: Collection[str]) -> Request:
+    """A command. `allowed`: verbs that the configuration lets in. Raises: BadRequest."""
+    name = mail.topic.partition("/")[2]
+    if name not in allowed or name not in {verb.value for verb in COMMANDS}:
+        known = ", ".join(sorted(allowed)) or "none"
+        raise BadRequest(f"{name[:40]!r} cannot be commanded over MQTT here; mqtt.commands allows {known}.")
+    if mail.retained:
+        raise BadRequest(
+            f"The command {name} is retained, so it would be done again at each connect; it is refused: "
+            "publish it without retain, and an empty retained message to take it away."
+        )
+    verb = Verb(name)
+    body = _body(mail.payload) if mail.payload.strip() else {}
+    key, wanted = body.pop("request_id", None), body.pop("model", None)
+    model = wanted
+    if wanted is not None or (verb is not Verb.LOOK and "id" not in body):
+        model = _model("", wanted, models)
+    return Request(verb, model, body, who=who(mail), source=f"mqtt {mail.topic}", key=key)
+
+
+def who(mail: Mail) -> str:
+    """For the audit log: what the user property `user` says, which the broker or the client itself has set."""
+    user = mail.attributes.get(_USER, "")
+    return f"mqtt ({user})" if _NAME.fullmatch(user) else "mqtt"
+
+
+def may_answer(topic: str, base_topic: str) -> bool:
+    """Whether an answer may go there: a plain topic, and none of our own, where it would speak in our name."""
+    return (
+        _ANSWER_TOPIC.fullmatch(topic) is not None
+        and not topic.startswith("$")
+        and topic != base_topic
+        and not topic.startswith(f"{base_topic}/")
+    )
+
+
+def _body(payload: bytes) -> dict[str, Any]:
+    if len(payload) > PAYLOAD_MAX_BYTES:
+        raise BadRequest(f"The message has {len(payload)} bytes; {PAYLOAD_MAX_BYTES} are the most.")
+    try:
+        value = json.loads(payload)
+    except (ValueError, RecursionError):
+        raise BadRequest("The message is no JSON.") from None
+    if not isinstance(value, dict):
+        raise BadRequest("The message is a JSON object.")
+    return value
+
+
+def _model(by_topic: str, by_body: Any, models: Collection[str]) -> str:
+    """Which model is meant. Raises: BadRequest."""
+    named = {one for one in (by_topic or None, by_body) if isinstance(one, str)}
+    known = ", ".join(sorted(models))
+    if len(named) > 1:
+        raise BadRequest("The topic names another model than the message.")
+    if not named and len(models) != 1:
+        raise BadRequest(f"The message has to name a model, one of {known}.")
+    model = next(iter(named or models))
+    if model not in models:
+        raise BadRequest(f"No model {model[:64]!r} is delivered here; there are {known}.")
+    return model
