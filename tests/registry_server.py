@@ -71,6 +71,12 @@ class Registry:
                 self._process.wait(10)
             self._process = None
 
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
     def requests(self) -> list[str]:
         """`METHOD /path status` of each request so far, from its own log; the last may lag behind the answer."""
         found = []

@@ -3,7 +3,7 @@
 import hashlib
 import io
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO, Final, TypeVar
 
 from appliance.registry.errors import Rejected, Unavailable
@@ -23,11 +23,15 @@ class Mirrored:
     def __init__(self, remotes: Sequence[tuple[str, Remote]]) -> None:
         """`remotes`: each with its name for the log, the source last."""
         self._remotes = tuple(remotes)
+        self._source = self._remotes[-1][1]
+        self._resting: set[str] = set()
+        """Mirrors that failed since the last look."""
         self._given: set[str] = set()
         """Keys of files that came from a mirror, whole."""
 
     def look(self) -> Seen:
-        """As Remote."""
+        """As Remote. Mirrors that failed before are asked again."""
+        self._resting.clear()
         return self._first(lambda remote: remote.look())
 
     def list(self, seen: Seen) -> Listing:
@@ -43,41 +47,46 @@ class Mirrored:
 
         Who asks for the same file once more was not content with it: then the source alone is asked.
         """
-        *mirrors, (_, source) = self._remotes
         checked = _Checked(sink)
         of_mirrors = False
-        for name, mirror in mirrors if file.key not in self._given else ():
+        for name, mirror in self._mirrors() if file.key not in self._given else ():
             before = sink.tell()
             try:
                 mirror.fetch(file, size, checked, progress)
             except (Unavailable, Rejected) as error:
-                _log.warning("mirror %s: %s", name, error)
+                self._pass_over(name, str(error))
                 of_mirrors = of_mirrors or sink.tell() > before
                 continue
             if checked.may_be(file.sha256):
                 self._given.add(file.key)
                 return
-            _log.warning("mirror %s: %s came with other bytes than were signed", name, file.path)
+            self._pass_over(name, f"{file.path} came with other bytes than were signed")
             checked.empty()
             of_mirrors = False
-        source.fetch(file, size, checked, progress)
+        self._source.fetch(file, size, checked, progress)
         if of_mirrors and not checked.may_be(file.sha256):
             checked.empty()
-            source.fetch(file, size, checked, progress)
+            self._source.fetch(file, size, checked, progress)
 
     def close(self) -> None:
         """As Remote."""
         for _, remote in self._remotes:
             remote.close()
 
+    def _mirrors(self) -> Iterator[tuple[str, Remote]]:
+        return (one for one in self._remotes[:-1] if one[0] not in self._resting)
+
+    def _pass_over(self, name: str, why: str) -> None:
+        self._resting.add(name)
+        _log.warning("mirror %s is passed over: %s", name, why)
+
     def _first(self, ask: Callable[[Remote], _T]) -> _T:
-        *mirrors, (_, source) = self._remotes
-        for name, mirror in mirrors:
+        for name, mirror in self._mirrors():
             try:
                 return ask(mirror)
             except (Unavailable, Rejected) as error:  # noqa: PERF203 - at most eight
-                _log.warning("mirror %s: %s", name, error)
-        return ask(source)
+                self._pass_over(name, str(error))
+        return ask(self._source)
 
 
 class _Checked(io.RawIOBase, BinaryIO):
