@@ -2,6 +2,7 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 from serving.doubles import Bench, HandManager
@@ -61,17 +62,17 @@ def test_a_handle_under_way_keeps_its_version(both):
         assert both.latest("surface") == 1
 
 
+def plain_model():
+    return SimpleNamespace(signatures={}, signature_defs={}, metadata={}, engine="none", digest="sha256:0")
+
+
 def test_requests_from_the_network_without_a_version_get_the_preferred_one():
     hand = HandManager()
-
-    class Model:
-        signatures = signature_defs = metadata = {}
-        engine, digest = "none", "sha256:0"
 
     for version in (1, 2):
         loader = hand.bench.loader()
         load = loader.load
-        loader.load = lambda servable_id, load=load: load(servable_id) and Model()
+        loader.load = lambda servable_id, load=load: load(servable_id) and plain_model()
         hand.manager.aspire("surface", {**hand.manager._wishes.get("surface", {}), version: loader})
         hand.settle()
     backend = LocalBackend(hand.manager, lambda _name: {})
@@ -96,7 +97,7 @@ def test_moving_the_pointer_takes_far_below_a_millisecond_and_nobody_misses_a_ve
             try:
                 with manager.borrow("surface") as handle:
                     assert handle.servable.is_loaded
-            except Exception as error:  # noqa: BLE001 - whatever it is
+            except Exception as error:  # noqa: PERF203 - whatever it is
                 missed.append(error)
 
     try:
