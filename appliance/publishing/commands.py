@@ -77,7 +77,8 @@ def package(options: argparse.Namespace) -> int:
     findings = lint(folder)
     if findings:
         _say(as_text(folder, findings))
-    _say(f"Next: appliance sign {shlex.quote(str(folder))} --key NAME.key --release N")
+    after = "Correct the errors, and package it again; then" if has_errors(findings) else "Next"
+    _say(f"{after}: appliance sign {shlex.quote(str(folder))} --key NAME.key --release N")
     return 0
 
 

@@ -7,7 +7,7 @@ in RESULT as `error`.
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,20 +38,19 @@ def _export(order: Mapping[str, Any]) -> dict[str, Any]:
 
     model = keras.models.load_model(order["model"], compile=False)
     _check(model, order)
-    output, score = _scores_of(model, order.get("output"))
+    batch, wanted = np.load(order["batch"]), model.inputs[0].dtype
+    output, score = _scores_of(model, order.get("output"), tf.cast(batch[:1], wanted))
     module = tf.Module()
     # Only TensorFlow's variables, and a function that uses them: a module that holds Keras' own objects is saved
     # with a second copy of every weight, or with variables that a session does not find.
     module.weights = [variable.value for variable in model.variables]
     specification = tf.TensorSpec([None, *order["shape"]], order["dtype"], name="image")
-    wanted = model.inputs[0].dtype
 
     def serve(image: Any) -> dict[str, Any]:
         return {output: tf.cast(score(tf.cast(image, wanted)), tf.float32)}
 
     module.serve = tf.function(serve, input_signature=[specification], autograph=False)
     tf.saved_model.save(module, order["out"], signatures={"serving_default": module.serve})
-    batch = np.load(order["batch"])
     scores = np.concatenate([np.asarray(score(tf.cast(batch[i : i + 1], wanted))) for i in range(len(batch))])
     _check_scores(scores, order["labels"])
     served = tf.saved_model.load(order["out"]).signatures["serving_default"]
@@ -73,26 +72,23 @@ def _check(model: Any, order: Mapping[str, Any]) -> None:
         )
 
 
-def _scores_of(model: Any, named: str | None) -> tuple[str, Any]:
-    """The output's name in the graph, and the function that gives it."""
-    outputs = model.output_names if hasattr(model, "output_names") else []
-    if isinstance(model.output, dict):
-        if named not in model.output and len(model.output) > 1:
-            raise _Unfit(
-                f"it gives {', '.join(model.output)}; name the one with the scores as output in inspection.json"
-            )
-        key = named if named in model.output else next(iter(model.output))
-        return str(named or key), lambda image: model(image, training=False)[key]
-    if isinstance(model.output, list) and len(model.output) > 1:
-        if named not in outputs:
-            raise _Unfit(f"it gives {', '.join(outputs)}; name the one with the scores as output in inspection.json")
-        place = outputs.index(named)
-        return str(named), lambda image: model(image, training=False)[place]
-    return named or "scores", lambda image: _first(model(image, training=False))
-
-
-def _first(found: Any) -> Any:
-    return found[0] if isinstance(found, list | tuple) else found
+def _scores_of(model: Any, named: str | None, example: Any) -> tuple[str, Callable[[Any], Any]]:
+    """The output's name in the graph, and the function that gives it; what the model gives is seen by asking it."""
+    found = model(example, training=False)
+    if isinstance(found, Mapping):
+        names: list[Any] = list(found)
+        places: list[Any] = names
+    elif isinstance(found, list | tuple):
+        places = list(range(len(found)))
+        names = list(getattr(model, "output_names", None) or places)
+    else:
+        return named or "scores", lambda image: model(image, training=False)
+    if len(names) > 1 and named not in names:
+        raise _Unfit(
+            f"it gives {', '.join(map(str, names))}; name the one with the scores as output in inspection.json"
+        )
+    place = places[names.index(named)] if named in names else places[0]
+    return named or "scores", lambda image: model(image, training=False)[place]
 
 
 def _check_scores(scores: Any, labels: list[str]) -> None:
@@ -121,7 +117,7 @@ def _sentence(error: Exception) -> str:
             "it uses classes of your own; export it in your training script with tf.saved_model.save, and package "
             f"that folder: {said[:200]}"
         )
-    return f"Keras could not use it: {type(error).__name__}: {said[:300]}"
+    return f"Keras could not use it: {type(error).__name__}: {said[:300].rstrip('.')}"
 
 
 if __name__ == "__main__":

@@ -104,11 +104,11 @@ def _pictures(folder: Path, labels: Sequence[str]) -> list[tuple[Path, str]]:
     if not folder.is_dir():
         raise PublishError(f"{folder} is no folder; name one that holds a folder of pictures for each label.")
     found = []
-    for inside in sorted(folder.iterdir()):
-        if not inside.is_dir():
-            continue
+    folders = [inside for inside in sorted(folder.iterdir()) if inside.is_dir()]
+    for inside in folders:
         if inside.name not in labels:
             raise PublishError(f"{inside} is named like none of the labels ({', '.join(labels)}); rename it.")
+    for inside in sorted(folders, key=lambda each: list(labels).index(each.name)):
         found += [(file, inside.name) for file in sorted(inside.iterdir()) if file.suffix.lower() in ENDINGS]
     if not found:
         raise PublishError(

@@ -17,8 +17,10 @@ def look_at_graph(folder: Path, description: Description) -> Iterator[Finding]:
     """Ops, variables, signatures: read as bytes."""
     try:
         scan_ops(folder)
-        for sentence in lint_graph(folder):
-            yield error("lost_variable", _GRAPH, sentence.rstrip("."), "Package the .keras file, or export again")
+        lost = lint_graph(folder)
+        if lost:
+            more = "" if len(lost) == 1 else f" {len(lost) - 1} more are lost so"
+            yield error("lost_variable", _GRAPH, f"{lost[0]}{more}".rstrip("."), "Or package the .keras file itself")
     except Rejected as refusal:
         yield error(
             refusal.reason.value,
