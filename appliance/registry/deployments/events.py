@@ -7,6 +7,7 @@ Outcomes (`Refused`, `Failed`, `Disappointed`, `TimedOut`). And what people and 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeAlias
 
 Report: TypeAlias = Mapping[str, Any]
@@ -21,6 +22,8 @@ class Hold:
     """turn, start, window, ring, pin, pause: for programs."""
     detail: str
     """The same as a sentence for people."""
+    until: datetime | None = None
+    """Nothing changes before, unless somebody does something; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,9 +88,8 @@ def _window(start: Start) -> Hold | None:
     local = start.now.replace(tzinfo=None)
     if is_open(start.windows, local):
         return None
-    return Hold(
-        "window", f"no change may happen before {next_opening(start.windows, local):%a %Y-%m-%d %H:%M} local time"
-    )
+    opens = next_opening(start.windows, local).replace(tzinfo=start.now.tzinfo)
+    return Hold("window", f"no change may happen before {opens:%a %Y-%m-%d %H:%M} local time", opens)
 
 
 def _moment(start: Start) -> Hold | None:
@@ -109,4 +108,5 @@ def _moment(start: Start) -> Hold | None:
     due = begin + share_of(start.box_id, start.key) * length
     if start.now >= due:
         return None
-    return Hold("start", f"it starts at {due.astimezone(start.now.tzinfo):%Y-%m-%d %H:%M:%S} local time")
+    due = due.astimezone(start.now.tzinfo)
+    return Hold("start", f"it starts at {due:%Y-%m-%d %H:%M:%S} local time", due)

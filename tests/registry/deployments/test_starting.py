@@ -70,9 +70,21 @@ def test_force_tries_again_what_failed_and_an_unknown_digest_is_no_obstacle():
 
 
 def test_the_window_says_when_it_opens():
-    assert may_start(replace(FREE, windows=NIGHT)).detail == (
-        "no change may happen before Tue 2026-11-17 22:00 local time"
-    )
+    hold = may_start(replace(FREE, windows=NIGHT))
+    assert hold.detail == "no change may happen before Tue 2026-11-17 22:00 local time"
+    assert hold.until == NOON + timedelta(hours=10)
+
+
+@pytest.mark.parametrize("facts", [{}, {"windows": NIGHT}, {"not_before": NOON + timedelta(hours=3)}])
+def test_whoever_asks_again_when_it_says_may_start(facts):
+    start = replace(FREE, spread_s=3600, **facts)
+    for _ in range(3):
+        hold = may_start(start)
+        if hold is None:
+            return
+        assert may_start(replace(start, now=hold.until - timedelta(seconds=1))) is not None
+        start = replace(start, now=hold.until)
+    raise AssertionError(f"it is held for ever: {hold}")
 
 
 BOXES = [f"box-{number}" for number in range(10_000)]
