@@ -32,7 +32,7 @@ class EnvelopeSignature:
     """One signature, not judged yet."""
 
     keyid: str
-    """A hint, unsigned: no decision rests on it. Empty where the envelope has none."""
+    """Which key to try it with: `PublicKey.id`, or empty for any. Unsigned; no trust rests on it."""
     value: bytes
 
 
@@ -86,7 +86,7 @@ def verify_envelope(
         refuse(what, "nobody signed it")
     signed = pae(envelope.payload_type, envelope.payload)
     for key in keys:
-        if any(_holds(key, signature.value, signed) for signature in envelope.signatures):
+        if any(_holds(key, one.value, signed) for one in envelope.signatures if one.keyid in {"", key.id}):
             return key
     trusted = ", ".join(f"{key.name} ({key.id[:12]})" for key in keys) or "none"
     raise Rejected(

@@ -46,8 +46,11 @@ def verify_model_signature(bundle: bytes, digests: Mapping[str, str], keys: Sequ
 
     Raises: Rejected(SIGNATURE), Rejected(CONTENT), Rejected(EXTRA_FILE), Rejected(MISSING_FILE).
     """
-    envelope = envelope_from(_envelope_in(bundle), SIGNATURE_FILE)
+    hint, sealed = _open_bundle(bundle)
+    envelope = envelope_from(sealed, SIGNATURE_FILE)
     key = verify_envelope(envelope, IN_TOTO_TYPE, keys, SIGNATURE_FILE)
+    if hint not in {None, _hint(key)}:
+        refuse(SIGNATURE_FILE, "it names another key than the one that signed it")
     try:
         signed, ignored = _read_manifest(read_json(envelope.payload, max_bytes=ENVELOPE_MAX_BYTES))
     except NotStrict as error:
@@ -80,28 +83,37 @@ def sign_digests(name: str, digests: Mapping[str, str], key: PrivateKey) -> byte
             "resources": [{"name": path, "algorithm": "sha256", "digest": digests[path]} for path in names],
         },
     }
-    public = key.key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     bundle = {
         "mediaType": _BUNDLE,
-        "verificationMaterial": {"publicKey": {"hint": hashlib.sha256(public).hexdigest()}, "tlogEntries": []},
+        "verificationMaterial": {"publicKey": {"hint": _hint(key.public)}, "tlogEntries": []},
         "dsseEnvelope": sign_envelope(IN_TOTO_TYPE, write_json(payload), [key]),
     }
     return write_json(bundle)
 
 
-def _envelope_in(bundle: bytes) -> object:
-    """What else a bundle carries (a hint at the key, a log's entries) is not signed, and nothing here rests on it."""
+def _hint(key: PublicKey) -> str:
+    """How the tool names a key: SHA-256 of its PEM file's usual form."""
+    pem = key.key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(pem).hexdigest()
+
+
+def _open_bundle(bundle: bytes) -> tuple[object, object]:
+    """The key's hint, and the envelope. Nothing may stand in a bundle, which nobody signs, that is not read."""
     try:
         value = read_json(bundle, max_bytes=SIGNATURE_MAX_BYTES)
     except NotStrict as error:
         refuse(SIGNATURE_FILE, str(error), error)
-    if not isinstance(value, dict) or not set(value) <= {"mediaType", "verificationMaterial", "dsseEnvelope"}:
+    if not isinstance(value, dict) or set(value) != {"mediaType", "verificationMaterial", "dsseEnvelope"}:
         refuse(SIGNATURE_FILE, "it is no Sigstore bundle with a DSSE envelope")
-    if value.get("mediaType") != _BUNDLE:
+    if value["mediaType"] != _BUNDLE:
         refuse(SIGNATURE_FILE, f"its mediaType is not {_BUNDLE}")
-    return value.get("dsseEnvelope")
+    material = value["verificationMaterial"]
+    key = material.get("publicKey") if isinstance(material, dict) else None
+    if not isinstance(key, dict) or not set(key) <= {"hint"} or not isinstance(key.get("hint"), str | None):
+        refuse(SIGNATURE_FILE, "it was not made with a bare key; use `appliance sign` or `model_signing sign key`")
+    if set(material) - {"publicKey"} and material != {"publicKey": key, "tlogEntries": []}:
+        refuse(SIGNATURE_FILE, "it carries entries of a transparency log, which nobody checks here")
+    return key.get("hint"), value["dsseEnvelope"]
 
 
 def _read_manifest(value: Any) -> tuple[dict[str, str], frozenset[str]]:
