@@ -7,6 +7,7 @@ array as the model takes it.
 """
 
 import io
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -23,6 +24,7 @@ from appliance.inspection.preprocess import Preprocessor
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Model, TensorSpec, fits, shown
 
 GOLDEN: Final = Path("assets.extra") / "golden"
+_HEADERS: Final = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _LIST: Final = "samples.json"
 _LIST_MAX_BYTES: Final = 4 << 20
 _SAMPLES_MAX: Final = 256
@@ -116,8 +118,15 @@ def _golden(listed: _Sample) -> Golden:
 
 def _array(file: Path) -> npt.NDArray[Any]:
     """Raises: OSError, ValueError."""
-    array = np.lib.format.read_array(io.BytesIO(content(file, FILE_MAX_BYTES)), allow_pickle=False)
-    return np.asarray(array)
+    stream = io.BytesIO(content(file, FILE_MAX_BYTES))
+    version = np.lib.format.read_magic(stream)
+    if version not in _HEADERS:
+        raise ValueError(f"it is of version {version[0]}.{version[1]} of the format; save it as 1.0")
+    shape, _, dtype = _HEADERS[version](stream)
+    if math.prod(shape) * dtype.itemsize > FILE_MAX_BYTES:
+        raise ValueError(f"it says that it has the shape {list(shape)}, which its file cannot hold")
+    stream.seek(0)
+    return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
 def _pixels(file: Path, plan: Plan, *, is_frame: bool) -> npt.NDArray[Any]:

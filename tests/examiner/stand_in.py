@@ -1,7 +1,9 @@
 """The examiner with a candidate that misbehaves: `python stand_in.py KIND ARGUMENTS`. Only the model is another."""
 
 import ctypes
+import itertools
 import os
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -15,8 +17,7 @@ from appliance.runtimes.errors import LoadError
 from appliance.runtimes.litert.model import LiteRtModel
 from appliance.runtimes.loader import SavedModelLoader
 
-_load, _predict = SavedModelLoader.load, LiteRtModel.predict
-_calls = 0
+_predict = LiteRtModel.predict
 
 
 def hang(*_):
@@ -41,47 +42,41 @@ def refuse(*_):
     raise LoadError("no such operation: Frobnicate")
 
 
+def came_to(attempt):
+    try:
+        attempt()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+
+
 def misuse(*_):
     """What a model could try; what it came to is told as the reason of a failure."""
-    tried = {}
-    for name, attempt in {
-        "write": lambda: Path(sys.argv[0]).with_name("was-here").write_text("x"),
-        "config": lambda: Path(sys.argv[sys.argv.index("--config") + 1]).write_text("x"),
-        "version": lambda: (Path(sys.argv[sys.argv.index("--folder") + 1]) / "more").write_text("x"),
+    config, version = (Path(sys.argv[sys.argv.index(option) + 1]) for option in ("--config", "--folder"))
+    attempts = {
+        "write": lambda: Path(__file__).with_name("was-here").write_text("x"),
+        "config": lambda: config.write_text("x"),
+        "version": lambda: (version / "more").write_text("x"),
         "kill": lambda: os.kill(os.getppid(), 9),
         "priority": lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 19),
-        "socket": lambda: __import__("socket").socket(),
-        "control": lambda: __import__("socket").socket(__import__("socket").AF_UNIX),
-    }.items():
-        try:
-            attempt()
-        except OSError as error:
-            tried[name] = type(error).__name__
-        else:
-            tried[name] = "done"
-    raise LoadError(repr(tried))
+        "network": socket.socket,
+        "control": lambda: socket.socket(socket.AF_UNIX),
+    }
+    raise LoadError(repr({name: came_to(attempt) for name, attempt in attempts.items()}))
 
 
-def later(what):
+def after_the_first(what):
     """The blank picture of loading goes well; golden samples do not."""
+    calls = itertools.count()
 
-    def predict(self, inputs, signature="serving_default"):
-        global _calls
-        _calls += 1
-        return what() if _calls > 1 else _predict(self, inputs, signature)
+    def predict(*given):
+        return what(*given) if next(calls) else _predict(*given)
 
     return predict
 
 
-def not_numbers(self, inputs, signature="serving_default"):
-    answer = _predict(self, inputs, signature)
-    return {key: np.full_like(value, np.nan) for key, value in answer.items()}
-
-
-def numbers_once(self, inputs, signature="serving_default"):
-    global _calls
-    _calls += 1
-    return (_predict if _calls == 1 else not_numbers)(self, inputs, signature)
+def not_numbers(*given):
+    return {key: np.full_like(value, np.nan) for key, value in _predict(*given).items()}
 
 
 at_load = {
@@ -96,10 +91,10 @@ at_load = {
     "defect": lambda *_: 1 / 0,
 }
 at_predict = {
-    "abort-later": later(os.abort),
-    "hang-later": later(hang),
+    "abort-later": after_the_first(lambda *_: os.abort()),
+    "hang-later": after_the_first(hang),
     "not-numbers": not_numbers,
-    "numbers-once": numbers_once,
+    "numbers-once": after_the_first(not_numbers),
 }
 
 if __name__ == "__main__":

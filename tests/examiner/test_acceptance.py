@@ -31,7 +31,7 @@ def test_a_good_candidate_is_loaded_sealed_and_accepted(bench):
     assert report["golden_worst_sample"].endswith(".jpg")
     assert [one.body["what"] for one in examiner.heard if one.kind == "progress"][-1] == "golden sample 5 of 5"
     assert os.sched_getscheduler(examiner.candidate_pid()) == os.SCHED_IDLE
-    assert len(os.listdir(f"/proc/{examiner.candidate_pid()}/task")) == 1
+    assert len([*Path(f"/proc/{examiner.candidate_pid()}/task").iterdir()]) == 1
     examiner.link.send("stop", {})
     assert examiner.ended() == 0
 
