@@ -230,12 +230,19 @@ class Courier:
 
     # After a start -----------------------------------------------------------------------------------------------
 
-    def _recover(self) -> None:
-        """Where the journal stands. In probation it counts whether the line itself was gone, too."""
+    def resume(self) -> None:
+        """Before run() and before anything is offered: what was under way when this process ended is live again."""
         live = self.records.live()
         if live is not None:
             self.course.begin(live)
-        self.course.wait_until(lambda: self._line.status() is not None, _LINE_SPEAKS_S)
+
+    def _recover(self) -> None:
+        """Go on where the journal stands. In probation it counts whether the line itself was gone, too."""
+        live = self.course.live
+        try:
+            self.course.wait_until(lambda: self._line.status() is not None, _LINE_SPEAKS_S)
+        except Moved:
+            live = None  # it was superseded meanwhile
         status = self._line.status()
         started = None if status is None else status.started_utc
         before = (self.records.noted(_LINE) or {}).get("started_utc")

@@ -236,7 +236,10 @@ class Fetching:
             remote.fetch(place, file.size, sink, counted.came)
         self._course.checkpoint()
         with self._records.lock:
-            self._store.keep(file.sha256, file.size)
+            try:
+                self._store.keep(file.sha256, file.size)
+            except Rejected as error:
+                raise Rejected(error.reason, f"{file.path!r} is not what was signed: {error}") from error
 
     def _envelope(self) -> _Envelope:
         noted = self._records.noted(_PACKAGE)

@@ -85,6 +85,7 @@ class ModelDelivery:
             Switching(self.records, self.course, line, strategy, timing.may_change),
         )
         self.courier = Courier(model, self.records, self.course, acts, line, timing)
+        self.courier.resume()
         self.watcher = Watcher(
             model,
             self._settings.poll_s,
@@ -191,7 +192,8 @@ class ModelDelivery:
 
     def _found(self, seen: Seen) -> None:
         """The source shows something new. Where operators decide, it is only shown."""
-        if self._settings.follow == "source":
+        under_way = {one.identity for one in (self.course.live, self.courier.waiting()) if one is not None}
+        if self._settings.follow == "source" and seen.identity not in under_way:
             self.courier.offer(self._new(seen.reference, seen.identity, BOX), BOX, "source")
 
     def _new(self, reference: str, identity: str, who: str) -> Deployment:

@@ -95,6 +95,8 @@ class Delivery:
                 return
             if message.kind == "status":
                 self._line.take(LineStatus.from_json(json.dumps(message.body).encode()))
+                for model in self._models.values():
+                    model.course.wake()
             now = time.monotonic()
             if now - seen_to_s > _SEEN_TO_S:
                 seen_to_s = now

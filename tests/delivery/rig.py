@@ -25,7 +25,7 @@ SHADOWED = {
 }  # fmt: skip
 
 
-def configuration(folder: Path, publisher: Publisher, **delivery) -> ApplianceConfig:
+def configuration(folder: Path, publisher: Publisher, *, factory: Path = DEMO_MODEL, **delivery) -> ApplianceConfig:
     """A box that follows the publisher's folder; short proofs unless `delivery` says otherwise."""
     settings = {
         "source": str(publisher.registry),
@@ -40,7 +40,7 @@ def configuration(folder: Path, publisher: Publisher, **delivery) -> ApplianceCo
             "station": {"name": "test-box", "state_folder": str(folder / "state")},
             "cameras": {"top": {"recipe": "part", "takt_ms": 100, "camera": {"driver": "virtual"}}},
             "recipes": {"part": {"model": "surface", "deadline_ms": 100}},
-            "models": {"surface": {"base_path": str(DEMO_MODEL), "delivery": settings}},
+            "models": {"surface": {"base_path": str(factory), "delivery": settings}},
             "mqtt": {"host": "127.0.0.1", "base_topic": BASE},
             "delivery": {"ballast_mb": 0, "timeout_s": 2},
         }
@@ -179,7 +179,7 @@ class Rig:
         self._ticking = threading.Event()
         self.crash: BaseException | None = None
 
-    def __enter__(self) -> "Rig":
+    def __enter__(self):
         bodies = [*self.delivery.threads().values(), self._tick]
         self._threads = [threading.Thread(target=self._run, args=(body,), daemon=True) for body in bodies]
         for thread in self._threads:
@@ -200,13 +200,14 @@ class Rig:
     def _run(self, body) -> None:
         try:
             body()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             self.crash = error
             raise
 
     def _tick(self) -> None:
-        while not self._ticking.wait(0.02):
+        while not self._ticking.wait(0.01):
             self.line.tick()
+            self.delivery.course.wake()
 
     def ended(self, release: int | None = None, timeout_s: float = 20.0) -> dict:
         """The deployment that ended last; with `release`: that one's."""
