@@ -28,6 +28,11 @@ class Blobs:
         self.asked: set[str] = set()
         """What this process needs for a release that is not published yet."""
 
+    def forget(self) -> None:
+        """As a new process: nothing is known of the bytes that are here."""
+        for known in (self._checked, self._resumed, self._met, self.asked):
+            known.clear()
+
     def holds(self, sha256: str) -> bool:
         """Here, and its bytes are right: they are read once a process. A rotten one is removed."""
         path = self._layout.blob(sha256)

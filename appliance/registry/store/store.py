@@ -76,6 +76,7 @@ class Store:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+            self._blobs.forget()
 
     # Blobs
 

@@ -1,6 +1,8 @@
 """The disk is full from the n-th change on: `unshare -rm python -m registry.store.full FOLDER`, where it mounts one."""
 
 import errno
+import functools
+import itertools
 import json
 import shutil
 import subprocess
@@ -38,10 +40,10 @@ class Disk:
     def fill(self, *, names: bool) -> None:
         self._stranger.mkdir()
         with (self._stranger / "bytes").open("wb", buffering=0) as file:
-            until_full(lambda: file.write(b"x" * 4096))
+            until_full(functools.partial(file.write, b"x" * 4096))
         if names:
-            numbers = iter(range(INODES + 1))
-            until_full(lambda: (self._stranger / str(next(numbers))).touch())
+            unused = (self._stranger / str(number) for number in itertools.count())
+            until_full(lambda: next(unused).touch())
 
     def free(self) -> None:
         if self._stranger.exists():
@@ -53,7 +55,8 @@ def until_full(act) -> None:
         while True:
             act()
     except OSError as error:
-        assert error.errno == errno.ENOSPC
+        if error.errno != errno.ENOSPC:
+            raise
 
 
 def full_from(disk: Disk, changes: Changes, at: int, *, names: bool) -> str | None:

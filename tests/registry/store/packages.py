@@ -1,6 +1,7 @@
 """Small packages, and how delivery brings one into a store: fetched in pieces, staged, published."""
 
 import hashlib
+import os
 from pathlib import Path
 
 from appliance.registry.package.files import PackageFile, content_digest
@@ -42,8 +43,8 @@ def fetch(store, content: dict[str, bytes], pieces: int = 2) -> list[PackageFile
             continue
         step = max(1, -(-len(raw) // pieces))
         with store.partial(file.sha256, file.size) as sink:
-            while (have := sink.tell()) < len(raw):
-                sink.write(raw[have : have + step])
+            while (have := os.fstat(sink.fileno()).st_size) < len(raw):
+                os.write(sink.fileno(), raw[have : have + step])
         store.keep(file.sha256, file.size)
     return files
 

@@ -1,7 +1,6 @@
 """A store's whole life in steps that may be cut short and begun again, and what has to be true at any moment."""
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,8 +104,8 @@ def assert_ended(store: Store) -> None:
     assert [held.release for held in store.releases()] == [0, 1]
     assert {one["id"] for one in store.journal.history()} == {"2"}
     needed = {file.sha256 for content in (UPGRADED, package(1)) for file in listed(content)}
-    assert set(os.listdir(store.folder / "blobs/sha256")) == needed
-    assert os.listdir(store.folder / "partial") == []
+    assert {path.name for path in (store.folder / "blobs/sha256").iterdir()} == needed
+    assert list((store.folder / "partial").iterdir()) == []
 
 
 def picture(folder: Path) -> dict[str, str]:
@@ -114,7 +113,7 @@ def picture(folder: Path) -> dict[str, str]:
     shown = {}
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
-            shown[str(path)] = f"-> {os.readlink(path)}"
+            shown[str(path)] = f"-> {path.readlink()}"
         elif path.is_file():
             shown[str(path)] = f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         else:

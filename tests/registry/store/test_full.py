@@ -133,7 +133,7 @@ def test_serving_that_could_not_follow_a_way_back_does_so_later(store, monkeypat
     monkeypatch.undo()
     store.collect(3)
     assert store.troubles() == ()
-    assert os.listdir(store.folder / "serving") == ["1"]
+    assert [entry.name for entry in (store.folder / "serving").iterdir()] == ["1"]
 
 
 def test_a_stage_without_room_leaves_nothing(store, monkeypatch):
