@@ -326,6 +326,13 @@ class DeliveryChild(Child, Generic[FramesLifeT]):
             self._gone.wait(5.0)
 
     def _live(self) -> int:
+        try:
+            return self._live_with_frames()
+        except OSError as error:
+            logger.error("The %s cannot be started: %s.", self._name, error)  # noqa: TRY400 - the sentence says it all
+            return 1
+
+    def _live_with_frames(self) -> int:
         life = self._frames.start_life()
         memory, frames = life.theirs
         arguments = ["--frames-memory", str(memory.fileno()), "--frames-socket", str(frames.fileno())]

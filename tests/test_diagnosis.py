@@ -6,7 +6,17 @@ import pytest
 
 from appliance.diagnosis import Findings, diagnose
 from appliance.health import DeviceHealth, worst
-from appliance.status import CameraStatus, LineStatus, ModelStatus, OutboxStatus
+from appliance.status import (
+    CameraStatus,
+    CanaryStatus,
+    DeliveredStatus,
+    FeedStatus,
+    LineStatus,
+    ModelStatus,
+    OutboxStatus,
+    ReleaseStatus,
+    ReleaseTally,
+)
 
 SERVING = ModelStatus("surface", 1, "AVAILABLE", None, "litert", "fastest", "sha256:0")
 WELL = Findings(
@@ -25,6 +35,19 @@ WELL = Findings(
     config=None,
 )
 FAILED = ModelStatus("surface", 2, "END", "version 2 is broken", None, None, None)
+FIVE = ReleaseStatus(5, 105, "sha256:5", "AVAILABLE")
+DELIVERED = DeliveredStatus(
+    pointer=FIVE,
+    current=5,
+    loaded=[FIVE, ReleaseStatus(6, 106, "sha256:6", "END", "it does not fit")],
+    swaps=2,
+    swap_ms=0.02,
+    noticed_ms=0.9,
+    tallies={"5": ReleaseTally(5, 105, "2026-01-01T00:00:00.000Z", 10, 9, 0, 0)},
+    canary=CanaryStatus(6, 106, "2026-01-01T00:00:00.000Z", parts=3),
+    feed=FeedStatus(10, 8, 2),
+)
+SPOILT = replace(DELIVERED, code="MODEL_CHANGED_ON_DISK", problem="release 5 is not what was verified")
 LOADING = ModelStatus("surface", 1, "LOADING", None, None, None, None)
 
 
@@ -56,6 +79,10 @@ LOADING = ModelStatus("surface", 1, "LOADING", None, None, None, None)
         ),
         ({"gateway": "it died"}, DeviceHealth.MAINTENANCE_REQUIRED, ["GATEWAY_DOWN"]),
         ({"surface": "its port is taken"}, DeviceHealth.MAINTENANCE_REQUIRED, ["SERVING_DOWN"]),
+        ({"delivery": "it died"}, DeviceHealth.MAINTENANCE_REQUIRED, ["DELIVERY_DOWN"]),
+        ({"deliveries": {"surface": DELIVERED}, "models": (FAILED, SERVING)}, DeviceHealth.NORMAL, []),
+        ({"deliveries": {"surface": SPOILT}}, DeviceHealth.MAINTENANCE_REQUIRED, ["MODEL_CHANGED_ON_DISK"]),
+        ({"deliveries": {"surface": SPOILT}, "models": (FAILED,)}, DeviceHealth.FAILURE, ["NO_MODEL"]),
         ({"config": "refused"}, DeviceHealth.MAINTENANCE_REQUIRED, ["CONFIG_REFUSED"]),
         ({"phase": "stopping"}, DeviceHealth.CHECK_FUNCTION, ["STOPPING"]),
     ],
@@ -87,5 +114,6 @@ def test_a_status_survives_its_way_to_the_gateway():
         outbox=WELL.outbox,
         resident_bytes=7,
         takes_parts=True,
+        deliveries={"surface": DELIVERED, "other": replace(SPOILT, pointer=None, canary=None, feed=None)},
     )
     assert LineStatus.from_json(sent.to_json()) == sent

@@ -75,6 +75,7 @@ class DeliveredModel:
         """By release and digest: why it cannot be loaded; a code, and a sentence."""
         self._current: Held | None = None
         self._candidate: Held | None = None
+        self._has_looked = False
         self._chosen = Choice({}, None)
         self._wanted: Sequence[Held] = ()
         self._missing: Mapping[int, str] = {}
@@ -96,7 +97,7 @@ class DeliveredModel:
     @property
     def is_decided(self) -> bool:
         """Something serves, or nothing can."""
-        return self.pointer is not None or not self._chosen.load
+        return self._has_looked and (self.pointer is not None or not self._chosen.load)
 
     def look(self, wish: Wish, noticed_ns: int) -> bool:
         """Read the disk, and have the Manager hold and serve what it shall. Below a millisecond; it loads nothing.
@@ -114,6 +115,7 @@ class DeliveredModel:
         self._chosen, self._wanted = chosen, beside
         self._explain(chain, loaded)
         self._aspire(chosen.load)
+        self._has_looked = True
         return has_moved
 
     def status(self, canary: CanaryStatus | None, feed: FeedStatus | None) -> DeliveredStatus:
