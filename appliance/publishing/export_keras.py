@@ -40,16 +40,20 @@ def _export(order: Mapping[str, Any]) -> dict[str, Any]:
     _check(model, order)
     batch, wanted = np.load(order["batch"]), model.inputs[0].dtype
     output, score = _scores_of(model, order.get("output"), tf.cast(batch[:1], wanted))
-    module = tf.Module()
-    # Only TensorFlow's variables, and a function that uses them: a module that holds Keras' own objects is saved
-    # with a second copy of every weight, or with variables that a session does not find.
-    module.weights = [variable.value for variable in model.variables]
     specification = tf.TensorSpec([None, *order["shape"]], order["dtype"], name="image")
 
     def serve(image: Any) -> dict[str, Any]:
         return {output: tf.cast(score(tf.cast(image, wanted)), tf.float32)}
 
+    module = tf.Module()
     module.serve = tf.function(serve, input_signature=[specification], autograph=False)
+    # Only TensorFlow's variables, and a function that uses them: a module that holds Keras' own objects is saved
+    # with a second copy of every weight, or with variables that a session does not find. And only those that are
+    # used, in the model's order: the state of a Dropout's dice, or another order, is another file at each export, and
+    # would be sent to every box.
+    used = {id(variable): variable for variable in module.serve.get_concrete_function().variables}
+    module.weights = [used.pop(id(one.value)) for one in model.variables if id(one.value) in used]
+    module.more = list(used.values())
     tf.saved_model.save(module, order["out"], signatures={"serving_default": module.serve})
     scores = np.concatenate([np.asarray(score(tf.cast(batch[i : i + 1], wanted))) for i in range(len(batch))])
     _check_scores(scores, order["labels"])

@@ -61,12 +61,12 @@ class Slice(io.RawIOBase):
 class Uploader:
     """Blobs into one repository. One thread."""
 
-    def __init__(self, http: HttpClient, repository_url: str, scope: str, chunk_bytes: int = CHUNK_BYTES) -> None:
+    def __init__(self, http: HttpClient, repository_url: str, scope: str) -> None:
         """`repository_url`: `https://host/v2/NAME`; `scope`: what a token has to allow."""
         self._http = http
         self._url = repository_url
         self._scope = scope
-        self._chunk = chunk_bytes
+        self._chunk = CHUNK_BYTES
         self._takes_chunks = True
 
     def has(self, digest: str) -> bool:
