@@ -44,7 +44,7 @@ class Mail:
 
 def read_wish(mail: Mail, models: Collection[str]) -> Request:
     """A wish. `models`: those that are delivered here. Raises: BadRequest."""
-    body = _body(mail.payload) if mail.payload.strip() else {}
+    body = _body(mail.payload)
     model = _model(mail.topic.partition("/")[2], body.pop("model", None), models)
     if not mail.payload.strip():
         return Request(Verb.CLEAR, model, who=who(mail), source=f"mqtt {mail.topic}")
@@ -67,7 +67,7 @@ def read_command(mail: Mail, models: Collection[str], allowed: Collection[str]) 
             "publish it without retain, and an empty retained message to take it away."
         )
     verb = Verb(name)
-    body = _body(mail.payload) if mail.payload.strip() else {}
+    body = _body(mail.payload)
     key, wanted = body.pop("request_id", None), body.pop("model", None)
     model = wanted
     if wanted is not None or (verb is not Verb.LOOK and "id" not in body):
@@ -94,6 +94,8 @@ def may_answer(topic: str, base_topic: str) -> bool:
 def _body(payload: bytes) -> dict[str, Any]:
     if len(payload) > PAYLOAD_MAX_BYTES:
         raise BadRequest(f"The message has {len(payload)} bytes; {PAYLOAD_MAX_BYTES} are the most.")
+    if not payload.strip():
+        return {}
     try:
         value = json.loads(payload)
     except (ValueError, RecursionError):
