@@ -42,11 +42,18 @@ def answered(polling: Polling, period_s: float, now: float, draw: float) -> Poll
 
 
 def unanswered(polling: Polling, now: float, draw: float, retry_after_s: float | None = None) -> Polling:
-    """It did not: full jitter, a ceiling of 5 s doubling to 15 minutes; after Retry-After (a day at most)."""
+    """It did not: full jitter, a ceiling of 5 s doubling to 15 minutes; after Retry-After (a day at most).
+
+    Retry-After sends all boxes away at once, so they come back spread over as long again: in tests/fleet ten thousand
+    boxes that were sent away for 30 s came back within 5 s, seven times what the registry could answer.
+    """
     ceiling_s = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2 ** min(polling.failures, _DOUBLINGS_MAX))
-    not_before = None if retry_after_s is None else now + min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S)
-    due = (now if not_before is None else not_before) + draw * ceiling_s
-    return replace(polling, due=due, failures=polling.failures + 1, not_before=not_before)
+    failures = polling.failures + 1
+    if retry_after_s is None:
+        return replace(polling, due=now + draw * ceiling_s, failures=failures, not_before=None)
+    away_s = min(max(retry_after_s, 0.0), RETRY_AFTER_MAX_S)
+    spread_s = max(ceiling_s, min(away_s, BACKOFF_MAX_S))
+    return replace(polling, due=now + away_s + draw * spread_s, failures=failures, not_before=now + away_s)
 
 
 def look_now(polling: Polling, now: float, *, box_id: str, spread_s: float = 0.0) -> Polling:

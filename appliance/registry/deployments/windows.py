@@ -67,6 +67,8 @@ def is_open(windows: Sequence[Window], local: datetime) -> bool:
 
 def open_now(windows: Sequence[Window], local: datetime) -> Opening | None:
     """The one that is open at `local`; of several the one that closes last. None also without any window."""
+    if not windows:
+        return None
     found = [one for one in _openings(windows, local) if one.start <= local < one.end]
     return max(found, key=lambda one: one.end, default=None)
 

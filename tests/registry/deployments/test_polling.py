@@ -38,6 +38,7 @@ def test_full_jitter_is_anywhere_below_the_ceiling(failures, draw):
 
 def test_an_answer_ends_the_backoff():
     patient = unanswered(unanswered(Polling(0), 0, 1.0), 0, 1.0, retry_after_s=60)
+    assert patient == Polling(120, failures=2, not_before=60)
     assert answered(patient, 1800, 100, 0.5) == Polling(1900)
     assert unanswered(answered(patient, 1800, 100, 0.5), 0, 1.0).due == 5
 
@@ -47,11 +48,13 @@ def test_never_before_what_the_source_asked_for_and_at_most_a_day(asked_s, draw,
     found = unanswered(Polling(0, failures), now=50, draw=draw, retry_after_s=asked_s)
     assert found.due >= 50 + min(max(asked_s, 0), 86_400)
     assert found.due <= 50 + 86_400 + 900
+    assert found.not_before == 50 + min(max(asked_s, 0), 86_400)
 
 
 def test_those_who_were_told_the_same_moment_do_not_come_back_at_the_same_moment():
-    dues = {unanswered(Polling(0, failures=3), 0, draw / 10, retry_after_s=120).due for draw in range(11)}
-    assert len(dues) == 11
+    dues = [unanswered(Polling(0), 0, draw / 10, retry_after_s=120).due for draw in range(11)]
+    assert dues == pytest.approx([120 + 12 * draw for draw in range(11)])
+    assert unanswered(Polling(0), 0, 1.0, retry_after_s=86_400).due == 86_400 + 900
 
 
 class TestLookNow:
