@@ -11,7 +11,7 @@ SHARED = Path(__file__).parents[4] / "shared" / "data"
 MODELS = [DEMO_MODEL / "1", *sorted(file.parent for file in SHARED.glob("tfs_models*/**/saved_model.pb"))]
 FORBIDDEN = [
     "ReadFile", "WriteFile", "MatchingFiles", "PyFunc", "PyFuncStateless", "EagerPyFunc", "PrintV2", "Print",
-    "ImmutableConst", "InitializeTableFromTextFileV2", "TFRecordDatasetV2", "Rpc", "_Send", "XlaCallModule", "Abort", 
+    "ImmutableConst", "InitializeTableFromTextFileV2", "TFRecordDatasetV2", "Rpc", "_Send", "XlaCallModule", "Abort",
     "DatasetFromGraph", "SaveDatasetV2", "MyCustomOp", "readfile", "Add ", "",
 ]  # fmt: skip
 
