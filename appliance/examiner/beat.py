@@ -20,6 +20,6 @@ class Beat:
 
     @classmethod
     def from_line(cls, line: bytes) -> "Beat":
-        """Raises: ValueError, KeyError."""
+        """Raises: ValueError."""
         stage, allowed, limit = line.decode().split()
         return cls(Stage(stage), float(allowed), int(limit))

@@ -50,17 +50,19 @@ class Watch:
         """The end of what the candidate's process said on its standard error."""
         self._rest = b""
         self._limit_bytes: int | None = None
+        self._is_nonsense = False
 
     def run(self) -> int:
         """Until the candidate's process has ended; this process' exit code."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the line's affair
         signal.signal(signal.SIGTERM, self._on_term)
+        parent = os.getpid()
         scratch = Path(tempfile.mkdtemp(prefix="examiner-"))
         beats, said = os.pipe(), os.pipe()
         try:
             pid = os.fork()
             if pid == 0:
-                _become_candidate(self._task, scratch, beats, said)
+                _become_candidate(self._task, parent, scratch, beats, said)
             os.close(beats[1])
             os.close(said[1])
             return self._watch(pid, beats[0], said[0])
@@ -93,6 +95,8 @@ class Watch:
                 return self._failed(*reason)
 
     def _too_much(self, pid: int) -> tuple[Reason, str] | None:
+        if self._is_nonsense:
+            return Reason.CRASHED, "The candidate's process talks nonsense; something in it writes where it should not."
         silent_s = time.monotonic() - self._beaten_s
         if silent_s > self._beat.allowed_s:
             detail = (
@@ -169,11 +173,19 @@ class Watch:
             self._said = (self._said + raw)[-_LINE_MAX:]
             return True
         *whole, self._rest = (self._rest + raw).split(b"\n")
-        if whole:
-            self._beat = Beat.from_line(whole[-1])
-            self._limit_bytes = self._beat.limit_bytes or self._limit_bytes
-            self._beaten_s = time.monotonic()
+        self._is_nonsense = self._is_nonsense or len(self._rest) > _LINE_MAX
+        for line in whole[-1:]:
+            self._take(line)
         return True
+
+    def _take(self, line: bytes) -> None:
+        try:
+            self._beat = Beat.from_line(line)
+        except ValueError:
+            self._is_nonsense = True
+            return
+        self._limit_bytes = self._beat.limit_bytes or self._limit_bytes
+        self._beaten_s = time.monotonic()
 
     def _last_words(self) -> str:
         lines = [line.strip() for line in self._said.decode(errors="replace").splitlines()]
@@ -185,7 +197,7 @@ class Watch:
         self._stop = True
 
 
-def _become_candidate(task: Task, scratch: Path, beats: tuple[int, int], said: tuple[int, int]) -> None:
+def _become_candidate(task: Task, parent: int, scratch: Path, beats: tuple[int, int], said: tuple[int, int]) -> None:
     """The other process' whole life; does not return."""
     code = 1
     try:
@@ -199,7 +211,7 @@ def _become_candidate(task: Task, scratch: Path, beats: tuple[int, int], said: t
         os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
         from appliance.examiner.work import work
 
-        code = 40 + work(task, scratch, beats[1])
+        code = 40 + work(task, parent, scratch, beats[1])
     except BaseException:  # noqa: BLE001 - a fork's end: nothing of the other's may run after it
         traceback.print_exc()
     finally:

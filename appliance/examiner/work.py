@@ -1,6 +1,7 @@
 """What the candidate's own process does, from its first import to its exit code."""
 
 import logging
+import os
 import resource
 import time
 from contextlib import suppress
@@ -36,9 +37,11 @@ _DEVICES: Final = ("nv*", "dri")
 _IDLE_S: Final = 0.5
 
 
-def work(task: Task, scratch: Path, beats: int) -> int:
+def work(task: Task, parent: int, scratch: Path, beats: int) -> int:
     """The process' code: 0 told to stop, 1 failed and told so, 3 the delivery process is gone."""
     become_background(_DATA_MAX_BYTES)
+    if os.getppid() != parent:  # it had gone before we asked to end with it
+        return GONE
     talk = Talk(Link.inherited(task.link), beats, task.patience_s)
     try:
         _examine(task, scratch, talk)

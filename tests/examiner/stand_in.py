@@ -1,5 +1,6 @@
 """The examiner with a candidate that misbehaves: `python stand_in.py KIND ARGUMENTS`. Only the model is another."""
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -12,6 +13,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as the examiner itself sees to it, b
 
 import numpy as np
 
+from appliance import sandbox
 from appliance.examiner.__main__ import main
 from appliance.runtimes.errors import LoadError
 from appliance.runtimes.litert.model import LiteRtModel
@@ -79,6 +81,17 @@ def not_numbers(*given):
     return {key: np.full_like(value, np.nan) for key, value in _predict(*given).items()}
 
 
+def nonsense(*_):
+    """Into every descriptor that it has been given, but its link's and what it says for people."""
+    link = int(sys.argv[sys.argv.index("--link") + 1])
+    for descriptor in range(3, 30):
+        if descriptor != link:
+            with contextlib.suppress(OSError):
+                os.write(descriptor, b"\x00\xff")
+                os.write(descriptor, b"\n")
+    hang()
+
+
 at_load = {
     "abort": lambda *_: os.abort(),
     "segfault": segfault,
@@ -88,6 +101,7 @@ at_load = {
     "run-out": run_out,
     "refuse": refuse,
     "misuse": misuse,
+    "nonsense": nonsense,
     "defect": lambda *_: 1 / 0,
 }
 at_predict = {
@@ -99,7 +113,9 @@ at_predict = {
 
 if __name__ == "__main__":
     kind = sys.argv.pop(1)
-    if kind in at_load:
+    if kind == "unsealed":
+        sandbox.seal = lambda *_, **__: sandbox.Sealed((), ("nothing is sealed",))
+    elif kind in at_load:
         SavedModelLoader.load = at_load[kind]
     else:
         LiteRtModel.predict = at_predict[kind]

@@ -66,6 +66,26 @@ def test_a_label_that_its_own_limits_contradict(bench):
     assert "scratch.jpg is labelled 'good' and would be NotOK" in failed["detail"]
 
 
+def test_labels_in_another_order_than_the_models(bench):
+    def change(said):
+        said["labels"][:2] = reversed(said["labels"][:2])
+
+    bench.change(bench.version / "assets.extra" / "inspection.json", change)
+    failed = bench.start().failed()
+    assert failed["reason"] == "golden"
+    assert "good.jpg is labelled 'good' and would be NotOK" in failed["detail"]
+
+
+def test_a_picture_larger_than_the_model_takes(bench):
+    def change(said):
+        said["input"] |= {"width": 8192, "height": 8192}
+
+    bench.change(bench.version / "assets.extra" / "inspection.json", change)
+    failed = bench.start().failed()
+    assert (failed["stage"], failed["reason"]) == ("loading", "does_not_fit")
+    assert "8192" in failed["detail"]
+
+
 def test_without_golden_samples_nothing_is_accepted(bench):
     (bench.golden / "samples.json").unlink()
     failed = bench.start().failed()
@@ -117,19 +137,15 @@ def test_the_sites_own_pictures_are_judged_too(bench, site):
     assert "burr are none of its labels and counted as bad" in report["sentence"]
 
 
-def test_one_escape_is_one_too_many(bench, site):
+def test_one_escape_is_one_too_many_unless_the_operator_allows_it(bench, site):
     folder = site(good=["good"], scratch=["scratch", "good"])
+    bench.configure(delivery=f"golden_folder = {str(folder)!r}\nmax_escapes = 1")
+    assert bench.start().next("accepted")["report"]["site_escapes"] == 1
     bench.configure(delivery=f"golden_folder = {str(folder)!r}")
     failed = bench.start().failed()
     assert (failed["stage"], failed["reason"]) == ("accepting", "escapes")
     assert "scratch/good-1.png" in failed["detail"]
     assert failed["report"]["site_escapes"] == 1
-
-
-def test_as_many_escapes_as_the_operator_allows(bench, site):
-    folder = site(good=["good"], scratch=["scratch", "good"])
-    bench.configure(delivery=f"golden_folder = {str(folder)!r}\nmax_escapes = 1")
-    assert bench.start().next("accepted")["report"]["site_escapes"] == 1
 
 
 def test_good_parts_that_would_not_pass(bench, site):

@@ -16,6 +16,7 @@ from appliance.sandbox import landlock
         pytest.param("exit", "loading", "crashed", "exit status 1", marks=pytest.mark.slow),
         ("defect", "loading", "crashed", "ZeroDivisionError"),
         ("refuse", "loading", "load_error", "Frobnicate"),
+        ("nonsense", "loading", "crashed", "nonsense"),
         ("abort-later", "accepting", "crashed", "SIGABRT"),
         ("not-numbers", "loading", "not_finite", "recipes.plate"),
         ("numbers-once", "accepting", "not_finite", "good.jpg"),
