@@ -23,7 +23,7 @@ import cv2
 from appliance import clock, scheduling, systemd
 from appliance.child import DeliveryChild, GatewayChild, SurfaceChild
 from appliance.config import ApplianceConfig, LineConfig, load_config
-from appliance.diagnosis import Findings, diagnose
+from appliance.diagnosis import Findings, Lateness, diagnose
 from appliance.errors import ConfigError
 from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.result import rfc3339
@@ -50,7 +50,6 @@ _DELIVERY_STOPS_S: Final = 5.0
 _DEADLINE_MARGIN: Final = 0.05
 """Share of the deadline kept for the verdict to be told; at most 5 ms."""
 _SELF_TEST_S: Final = 5.0
-_LATE_SHOWN_S: Final = 60.0
 
 
 class App:
@@ -74,7 +73,7 @@ class App:
         self._lines: dict[str, CameraLine] = {}
         self._cameras: dict[str, SupervisedCamera] = {}
         self._line_threads: dict[str, list[threading.Thread]] = {}
-        self._late: dict[str, tuple[int, float]] = {}
+        self._late = Lateness()
         state = config.station.state_folder
         self._outbox = Outbox(
             config.outbox.folder or state / "outbox",
@@ -101,6 +100,7 @@ class App:
             is_wanted=bool(delivered.names),
         )
         delivered.show, delivered.moved = self._feed.show, self._pointer_moved
+        self._judged_by: dict[str, str] = {}  # by camera, the model's name
         self._recorded_row = 0
         # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
         self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
@@ -143,7 +143,7 @@ class App:
     def _serve(self) -> None:
         """The main thread's loop: the watchdog, the status, reload, and the end."""
         self._phase = "running"
-        systemd.ready(self._sentence())
+        systemd.ready(self._status().sentence)
         fed: dict[str, int] = {}
         clock_at = 0.0
         while not self._stop.is_set() and self._crashed is None:
@@ -204,13 +204,14 @@ class App:
         )
         camera = SupervisedCamera(line.camera, opened=partial(scheduling.enter_real_time, "driver"))
         self._cameras[name] = camera
+        self._judged_by[name] = recipe.model
         return CameraLine(
             camera,
             recipe,
             reporter,
             settings,
             borrow=partial(self._borrow, recipe.model),
-            record=partial(self._record, name, recipe.model),
+            record=partial(self._record, name),
             accepting=self._outbox.accepting,
             changed=self._changed,
             canary=partial(self._models.delivered.canary, recipe.model),
@@ -236,8 +237,8 @@ class App:
                 logger.error("The thread %s does not end; the process ends without it.", thread.name)
         self._cameras.pop(name).end()
 
-    def _record(self, camera: str, model: str, result: Result) -> None:
-        self._models.delivered.count(model, result)
+    def _record(self, camera: str, result: Result) -> None:
+        self._models.delivered.count(self._judged_by[camera], result)
         self._decided[camera].append(result.verdict_ns)
         self._outbox.append(camera, "result", result.fields())
 
@@ -308,7 +309,7 @@ class App:
             self._config_problem = None
             self._take_over(config)
             logger.info("The configuration was read again and is in use.")
-        systemd.ready(self._sentence())
+        systemd.ready(self._status().sentence)
 
     def _refuse_what_needs_a_restart(self, config: ApplianceConfig) -> None:
         for section in ("station", "outbox", "mqtt", "http", "serving", "resources", "delivery"):
@@ -340,12 +341,13 @@ class App:
             line.reporter.clock_synchronized = synchronized
 
     def _tell(self) -> None:
-        """The gateway gets the whole status, systemd its sentence."""
-        status = b"status\n" + self._status().to_json()
-        self._gateway.send(status)
-        self._delivery.send(status)
+        """The gateway and the delivery process get the whole status, systemd its sentence."""
+        status = self._status()
+        raw = b"status\n" + status.to_json()
+        self._gateway.send(raw)
+        self._delivery.send(raw)
         if self._phase == "running":
-            systemd.status(self._sentence())
+            systemd.status(status.sentence)
 
     def _status(self) -> LineStatus:
         cameras = {}
@@ -360,7 +362,7 @@ class App:
                 phase=self._phase,
                 cameras=cameras,
                 finished=frozenset(n for n, line in self._lines.items() if line.acquisition.state.finished),
-                late_now=self._late_now({name: camera.deadline_missed for name, camera in cameras.items()}),
+                late_now=self._late.now({name: camera.deadline_missed for name, camera in cameras.items()}),
                 self_tests={name: line.self_test_problem for name, line in self._lines.items()},
                 models=models,
                 used=frozenset(recipe.model for recipe in self._used_recipes()),
@@ -405,31 +407,6 @@ class App:
             oldest_age_s=depth.oldest_age_s or 0.0,
             recorded_total=self._outbox.recorded_total,
             lost_total=self._outbox.lost_total,
-        )
-
-    def _late_now(self, missed: dict[str, int]) -> frozenset[str]:
-        """Cameras whose count of missed deadlines rose within the last minute."""
-        now = time.monotonic()
-        for name, count in missed.items():
-            before, _ = self._late.get(name, (0, 0.0))
-            if count > before:
-                self._late[name] = (count, now)
-        return frozenset(name for name, (_, at) in self._late.items() if now - at < _LATE_SHOWN_S)
-
-    def _sentence(self) -> str:
-        """What `systemctl status` shows."""
-        parts = sum(line.tally.parts for line in self._lines.values())
-        passed = sum(line.tally.passed for line in self._lines.values())
-        versions = ", ".join(
-            f"{model.name} {model.version} ({model.engine})"
-            for model in self._models.statuses()
-            if model.state == "AVAILABLE"
-        )
-        cameras = ", ".join(f"{name} {line.acquisition.state.state}" for name, line in self._lines.items())
-        waiting = self._outbox.depth().rows
-        return (
-            f"{parts} parts, {passed} passed; cameras: {cameras or 'none'}; "
-            f"model: {versions or 'none'}; {waiting} results wait for the broker"
         )
 
 

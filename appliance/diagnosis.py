@@ -1,13 +1,32 @@
-"""What is wrong with the line, from snapshots of its parts. Pure: the same snapshots give the same reasons."""
+"""What is wrong with the line, from snapshots of its parts. The same snapshots give the same reasons."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from appliance.health import DeviceHealth, Reason
 from appliance.status import CameraStatus, DeliveredStatus, ModelStatus, OutboxStatus
 
 _NEARLY_FULL = 0.8
 """Share of the outbox's bound from which somebody should look why the broker takes nothing."""
+_LATE_SHOWN_S: Final = 60.0
+
+
+class Lateness:
+    """Remembers which cameras' parts were late a short while ago. One thread."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[int, float]] = {}
+
+    def now(self, missed: Mapping[str, int]) -> frozenset[str]:
+        """Cameras whose count of missed deadlines rose within the last minute; `missed`: the counts, by camera."""
+        now_s = time.monotonic()
+        for name, count in missed.items():
+            before, _ = self._seen.get(name, (0, 0.0))
+            if count > before:
+                self._seen[name] = (count, now_s)
+        return frozenset(name for name, (_, at_s) in self._seen.items() if now_s - at_s < _LATE_SHOWN_S)
 
 
 @dataclass(frozen=True, slots=True)

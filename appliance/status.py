@@ -198,6 +198,20 @@ class LineStatus:
     deliveries: dict[str, DeliveredStatus] = field(default_factory=dict)
     """By model: those whose versions come from a registry."""
 
+    @property
+    def sentence(self) -> str:
+        """What `systemctl status` shows."""
+        parts = sum(camera.parts for camera in self.cameras.values())
+        passed = sum(camera.passed for camera in self.cameras.values())
+        serving = [model for model in self.models if model.state == "AVAILABLE"]
+        versions = ", ".join(f"{model.name} {model.version} ({model.engine})" for model in serving)
+        cameras = ", ".join(f"{name} {camera.state}" for name, camera in self.cameras.items())
+        waiting = 0 if self.outbox is None else self.outbox.pending
+        return (
+            f"{parts} parts, {passed} passed; cameras: {cameras or 'none'}; "
+            f"model: {versions or 'none'}; {waiting} results wait for the broker"
+        )
+
     def to_json(self) -> bytes:
         """As it crosses to the gateway."""
         value = asdict(self)
