@@ -118,26 +118,28 @@ def test_what_a_look_finds_is_taken_within_a_period_and_the_spread():
     assert fleet.registry.peak() < CAPACITY / 3
 
 
+DAY = Plan(hours=24)
+TABLE = {
+    "a quiet day": DAY,
+    "a quiet day, looks every 5 min": replace(DAY, period_s=300, hours=6),
+    "registry down for 1 h": replace(DAY, hours=6, outages=[(2 * HOUR_S, 3 * HOUR_S)]),
+    "registry down for 8 h": replace(DAY, hours=14, outages=[(2 * HOUR_S, 10 * HOUR_S)]),
+    "down for 1 h, retried every 30 s on the dot": replace(DAY, hours=1.5, outages=[(0, HOUR_S)], backs_off=False),
+    "look now, no spread": replace(DAY, hours=2, looks=[(HOUR_S, 0)]),
+    "look now, spread 10 min": replace(DAY, hours=2, looks=[(HOUR_S, 600)]),
+    "rings, spread 4 h": replace(DAY, hours=8, wishes=RINGS),
+    "rings, and the registry down for 1 h": replace(DAY, hours=10, wishes=RINGS, outages=[(3 * HOUR_S, 4 * HOUR_S)]),
+    "all at once": replace(DAY, hours=6, wishes=[Wish(0, 100, 0)]),
+    "spread over a day": replace(DAY, hours=26, wishes=[Wish(0, 100, DAY_S)]),
+    "site mirrors, all at once": replace(DAY, hours=3, mirrors=True, wishes=[Wish(0, 100, 0)]),
+    "site mirrors, rings": replace(DAY, hours=8, mirrors=True, wishes=RINGS),
+    "same weights, spread 1 h": replace(DAY, hours=3, package=SAME_WEIGHTS, wishes=[Wish(0, 100, HOUR_S)]),
+}
+
+
 @pytest.mark.benchmark
-def test_table():
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("what", TABLE)
+def test_table(what):
     """A day of everything, as one table."""
-    day = Plan(hours=24)
-    for what, plan in {
-        "a quiet day": day,
-        "a quiet day, looks every 5 min": replace(day, period_s=300, hours=6),
-        "registry down for 1 h": replace(day, hours=6, outages=[(2 * HOUR_S, 3 * HOUR_S)]),
-        "registry down for 8 h": replace(day, hours=14, outages=[(2 * HOUR_S, 10 * HOUR_S)]),
-        "down for 1 h, retried every 30 s on the dot": replace(day, hours=1.5, outages=[(0, HOUR_S)], backs_off=False),
-        "look now, no spread": replace(day, hours=2, looks=[(HOUR_S, 0)]),
-        "look now, spread 10 min": replace(day, hours=2, looks=[(HOUR_S, 600)]),
-        "rings, spread 4 h": replace(day, hours=8, wishes=RINGS),
-        "rings, and the registry down for 1 h": replace(
-            day, hours=10, wishes=RINGS, outages=[(3 * HOUR_S, 4 * HOUR_S)]
-        ),
-        "all at once": replace(day, hours=6, wishes=[Wish(0, 100, 0)]),
-        "spread over a day": replace(day, hours=26, wishes=[Wish(0, 100, DAY_S)]),
-        "site mirrors, all at once": replace(day, hours=3, mirrors=True, wishes=[Wish(0, 100, 0)]),
-        "site mirrors, rings": replace(day, hours=8, mirrors=True, wishes=RINGS),
-        "same weights, spread 1 h": replace(day, hours=3, package=SAME_WEIGHTS, wishes=[Wish(0, 100, HOUR_S)]),
-    }.items():
-        said(what, Fleet(plan).run())
+    said(what, Fleet(TABLE[what]).run())
