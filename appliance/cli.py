@@ -27,6 +27,7 @@ Nothing is inspected or published. Exit code 0: everything is well; 1: something
 _DEMO_EXAMPLES = """examples:
   appliance demo                                        a virtual line, until Ctrl-C
   appliance demo --parts 500                            500 parts, then a summary
+  appliance demo --tour --takt-ms 100                   a model is pushed, proven, served; a bad one is rolled back
   appliance demo --folder pictures/ --model models/surface
                                                         the same line over a folder of pictures
 """
@@ -135,6 +136,10 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     demo.add_argument("--model", type=Path, help="folder of a SavedModel, or of its numbered versions")
     demo.add_argument("--state", type=Path, default=Path(".demo"), help="folder for its state (.demo)")
     demo.add_argument("--http-port", type=int, help="health on this port of loopback (8080, or any free one)")
+    demo.add_argument("--registry", metavar="PLACE", help="where its models come from (a folder in --state)")
+    demo.add_argument(
+        "--tour", action="store_true", help="push a good model and a bad one, and show what becomes of them"
+    )
     demo.set_defaults(command=_demo)
 
 
@@ -170,6 +175,8 @@ def _demo(options: argparse.Namespace) -> int:
         pictures=options.folder,
         model=options.model,
         http_port=options.http_port,
+        registry=options.registry,
+        tour=options.tour,
     )
     return Demo(settings).run()
 

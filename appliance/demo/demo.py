@@ -18,7 +18,9 @@ from typing import Any, Final
 from appliance.demo.broker import Broker
 from appliance.demo.show import Show
 from appliance.demo.subscriber import Subscriber
+from appliance.demo.tour import Tour, publisher_files
 from appliance.errors import ApplianceError
+from appliance.registry.package.keys import new_key_pair
 
 BASE_TOPIC: Final = "demo/site/area/line/box"
 CAMERA: Final = "top"
@@ -45,6 +47,10 @@ class DemoSettings:
     """A SavedModel's folder, or the folder of its numbered versions; None: the embedded one."""
     http_port: int | None
     """None: the usual one, or any where that is taken."""
+    registry: str | None = None
+    """Where new versions come from; None: a folder of the demo's own."""
+    tour: bool = False
+    """Push a good model and a bad one, and show what becomes of them."""
 
 
 class DemoError(ApplianceError):
@@ -61,6 +67,8 @@ class Demo:
         self._show = Show()
         self._http_port = _http_port(settings.http_port)
         self._grpc_port, self._rest_port = _usual_or_free(_USUAL_GRPC_PORT), _usual_or_free(_USUAL_REST_PORT)
+        self._registry = settings.registry or str(self._state / "registry")
+        self._tour: Tour | None = None
         self._interrupted = threading.Event()
         self._line: subprocess.Popen[bytes] | None = None
         self._asked_at: float | None = None
@@ -68,6 +76,9 @@ class Demo:
     def run(self) -> int:
         """Returns the exit code: that of the appliance."""
         self._state.mkdir(parents=True, exist_ok=True)
+        if self._settings.tour:
+            for old in publisher_files(self._state):
+                shutil.rmtree(old, ignore_errors=True)
         signal.signal(signal.SIGINT, self._interrupt)
         signal.signal(signal.SIGTERM, self._interrupt)
         config = self._write_config_except_broker()
@@ -78,6 +89,8 @@ class Demo:
             self._write_config(config)
             return self._watch(subscriber)
         finally:
+            if self._tour is not None:
+                self._tour.end()
             self._end_line()
             subscriber.stop()
             self._broker.stop()
@@ -95,6 +108,8 @@ class Demo:
                 self._ask_to_end(line)
             with contextlib.suppress(queue.Empty):
                 self._take(subscriber.results.get(timeout=0.2))
+            if self._tour is not None and not self._tour.step(self._show.parts, subscriber.deployment):
+                self._interrupted.set()
             if self._show.parts == 0 and time.monotonic() - told_at > pause_s:
                 told_at = time.monotonic()
                 self._show.progress(
@@ -121,9 +136,12 @@ class Demo:
             f"(TensorFlow Serving's REST; its gRPC: port {self._grpc_port})\n"
             f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
             f"  subscribe   mosquitto_sub -V 5 -p {port} -t '{BASE_TOPIC}/#' -v\n"
+            f"  models      {self._registry}\n"
+            f"  push one    appliance deploy FOLDER {self._registry} --key {self._state / 'keys/demo.key'} \\\n"
+            "                --model demo --version N        (appliance deployments --watch shows its way)\n"
             f"  log         {self._state / 'appliance.log'}\n"
             f"  settings    {self._state / 'appliance.toml'}\n"
-            + ("Ctrl-C ends it.\n" if self._settings.parts is None else "")
+            + ("Ctrl-C ends it.\n" if self._settings.parts is None and not self._settings.tour else "")
         )
 
     def _conclude(self, code: int) -> None:
@@ -175,6 +193,11 @@ class Demo:
                 "Give the SavedModel that was trained on such pictures."
             )
         base = self._versions(settings.model)
+        if settings.tour:
+            versions = sorted(
+                (entry for entry in base.iterdir() if entry.name.isdecimal()), key=lambda one: int(one.name)
+            )
+            self._tour = Tour(self._state, versions[-1], self._registry, self._show)
         camera: dict[str, Any] = {"driver": "virtual", "seed": settings.seed}
         if settings.pictures is not None:
             if not settings.pictures.is_dir():
@@ -186,9 +209,28 @@ class Demo:
             f"cameras.{CAMERA}.camera": camera,
             "recipes.demo": {"model": "demo", "deadline_ms": min(_DEADLINE_MS, settings.takt_ms)},
             "models.demo": {"base_path": str(base)},
+            "models.demo.delivery": {
+                "source": self._registry,
+                "trusted_keys": [str(self._public_key())],
+                "poll_s": 2,
+            },
+            # Short proofs, for a demonstration; and a shadow that lets a disappointing model through, so that there is
+            # something to roll back.
+            "models.demo.delivery.shadow": {"parts": 20, "at_least_s": 2, "min_agreement": 0.2, "max_slower": 100},
+            "models.demo.delivery.probation": {"parts": 40, "at_least_s": 2, "max_fail_rise": 0.1},
             "http": {"port": self._http_port},
             "serving": {"grpc_port": self._grpc_port, "rest_port": self._rest_port},
         }
+
+    def _public_key(self) -> Path:
+        """Of the pair that signs the demo's packages, made at the first start."""
+        folder = self._state / "keys"
+        private, public = folder / "demo.key", folder / "demo.pub"
+        if not public.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            new_key_pair(private, public)
+        Path(self._state / "registry").mkdir(exist_ok=True)
+        return public
 
     def _versions(self, model: Path | None) -> Path:
         """The folder of numbered versions; a single SavedModel is given the number 1 by a link."""

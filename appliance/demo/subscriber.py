@@ -15,7 +15,9 @@ class Subscriber:
 
     def __init__(self, port: int, base_topic: str) -> None:
         self.results: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._topic = f"{base_topic}/+/result"
+        self.deployment: dict[str, Any] | None = None
+        """What the box last said of a deployment; replaced whole."""
+        self._topics = [(f"{base_topic}/+/result", 1), (f"{base_topic}/deployment", 1)]
         self._port = port
         self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
         self._client.on_connect = self._subscribe
@@ -34,7 +36,11 @@ class Subscriber:
     def _subscribe(
         self, client: paho.Client, _data: Any, _flags: Any, _code: ReasonCode, _properties: Properties | None
     ) -> None:
-        client.subscribe(self._topic, qos=1)
+        client.subscribe(self._topics)
 
     def _take(self, _client: paho.Client, _data: Any, message: paho.MQTTMessage) -> None:
-        self.results.put(json.loads(message.payload))
+        told = json.loads(message.payload)
+        if message.topic.endswith("/result"):
+            self.results.put(told)
+        else:
+            self.deployment = told
