@@ -180,6 +180,7 @@ _BODY: Final = """
   <p class="note">{% for flag in model.flags %}<span class="flag">{{ flag }}</span>{% endfor %}
     {%- if model.update %}<span class="flag">update available: {{ model.update }}</span>{% endif %}</p>
   {% endif %}
+  {% for note in model.notes %}<p class="note">{{ note }}</p>{% endfor %}
   {% with one = model.deployment %}
   {% if one %}
   {% if one.way and not one.is_over %}

@@ -49,7 +49,8 @@ def _start(box: Box, options: _Options) -> tuple[Any, str]:
     if options.force:
         body["force"] = True
     one = box.change("POST", "/deployments", body, key=str(uuid.uuid4()))
-    return one, f"{_told(one)} Follow it with: appliance deployments --watch"
+    said = _told(one) if "id" in one else f"The configured source of {options.model} is looked at now."
+    return one, f"{said} Follow it with: appliance deployments --watch"
 
 
 def _of_one(box: Box, options: _Options) -> tuple[Any, str]:

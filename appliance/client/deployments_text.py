@@ -1,5 +1,6 @@
 """Deliveries as text for a terminal. Pure: JSON in, lines out."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from appliance.steering.sentences import (
     WAY,
     WRONG_ENDS,
     flags_of,
+    notes_of,
     release_of,
     reports_of,
     short,
@@ -59,6 +61,12 @@ def overview(document: Document, now: datetime) -> str:
     models = document["models"]
     rows = [_row(name, part, now) for name, part in sorted(models.items())]
     parts = [table(("MODEL", "SERVES", "VERSION", "DIGEST", "NEWEST", "STATE", "FOR", "ASKED BY", "FLAGS"), rows)]
+    parts += [
+        f"{name}: {clean(note)}"
+        for name, part in sorted(models.items())
+        for note in notes_of(part)
+        if note not in flags_of(part)
+    ]
     if document["deployments"]:
         parts += ["", listing(document["deployments"][:_LISTED], now)]
     return "\n".join(parts)
@@ -126,7 +134,7 @@ def changes(before: Document | None, after: Document) -> list[str]:
 
 def _standing(part: Mapping[str, Any]) -> list[str]:
     """What a log should have of one model, each time it is another."""
-    lines = [f"serves {release_of(part['active'])}", *(clean(flag) for flag in flags_of(part))]
+    lines = [f"serves {release_of(part['active'])}", *(clean(note) for note in notes_of(part))]
     one = part["deployment"]
     if one is not None:
         lines.append(_headline(one))
@@ -155,7 +163,7 @@ def _row(name: str, part: Mapping[str, Any], now: datetime) -> tuple[str, ...]:
 
 def _model(name: str, part: Mapping[str, Any], rates: Mapping[str, float], look: Look) -> list[str]:
     lines = [f"{look.mark(name, '1')}  serves {release_of(part['active'])}"]
-    lines += [look.mark(_fit(f"! {clean(flag)}", look), "33") for flag in flags_of(part)]
+    lines += [look.mark(line, "33") for note in notes_of(part) for line in _wrapped(f"! {clean(note)}", look)]
     update = update_of(part)
     if update is not None:
         lines.append(_fit(f"update available: {clean(update)}", look))
@@ -166,8 +174,8 @@ def _model(name: str, part: Mapping[str, Any], rates: Mapping[str, float], look:
     lines += _way(one["state"], look)
     if one["state"] == "downloading":
         lines.append(_fit(_download(one, rates.get(one["id"]), look), look))
-    lines += [_fit(clean(text), look) for text in (wait_of(one), one["detail"]) if text]
-    return lines + [_fit(clean(report), look) for report in reports_of(one)]
+    told = [text for text in (wait_of(one), one["detail"]) if text] + reports_of(one)
+    return lines + [line for text in told for line in _wrapped(clean(text), look)]
 
 
 def _way(state: str, look: Look) -> list[str]:
@@ -200,6 +208,13 @@ def _fit(text: str, look: Look) -> str:
     """One line of the terminal."""
     room = look.width - len(_INDENT)
     return _INDENT + (text if len(text) <= room else text[: room - 1] + ("~" if look.plain else "…"))
+
+
+def _wrapped(text: str, look: Look) -> list[str]:
+    """As many lines as it needs."""
+    return textwrap.wrap(
+        text, max(20, look.width), initial_indent=_INDENT, subsequent_indent=_INDENT * 2, break_on_hyphens=False
+    )
 
 
 def _what(one: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@
         "active": {"release", "version", "digest"} | null,
         "previous", "factory", "candidate": the same | null,
         "flags": {"paused": bool, "pinned": RELEASE | null, "revoked": bool, "stale": bool},
-        "flag_details": {FLAG: sentence},
+        "flag_details": {FLAG: sentence},       also of troubles that are no flag: `source`, `store_...`
         "update_available": {"release" | "reference": ...} | null,
         "deployment": DEPLOYMENT | null,        the live one, or else the newest
         "last_looked": MOMENT | null, "next_look": MOMENT | null,

@@ -1,10 +1,12 @@
 """What of deliveries belongs into the device health. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from appliance.health import DeviceHealth, Reason
 from appliance.steering.document import Document
+
+_STORE: Final = "store_"
 
 
 def reasons_of(document: Document) -> list[Reason]:
@@ -27,4 +29,6 @@ def _of_model(name: str, part: Mapping[str, Any]) -> list[Reason]:
         otherwise = f"No registry has answered for {name} for long; check the network, and delivery's source."
         detail = details.get("stale") or otherwise
         found.append(Reason(DeviceHealth.MAINTENANCE_REQUIRED, "DELIVERY_STALE", component, detail))
-    return found
+    troubles = (str(detail) for trouble, detail in details.items() if trouble.startswith(_STORE) and detail)
+    maintenance = DeviceHealth.MAINTENANCE_REQUIRED
+    return found + [Reason(maintenance, "MODEL_STORE", component, trouble) for trouble in troubles]

@@ -21,7 +21,7 @@ The delivery process' handler is a function `(Request) -> Answer`. What it has t
 Instead of each: 404 no such model or deployment; 409 not in this state; 422 a body that means nothing here; 503 not
 possible at present; each with {error: one sentence}. A `key` that came before, for the same verb and model, within
 24 h: the first answer again, and 200 in the place of 202; with another body: 409. `by_wish`: it stands in the retained
-message `desired`, and comes again at each connect.
+message `desired`, and comes again at each connect. A create that names no release is a look: 202 {model}.
 """
 
 import enum

@@ -70,16 +70,17 @@ def reports_of(deployment: Mapping[str, Any]) -> list[str]:
 
 
 def flags_of(part: Mapping[str, Any]) -> list[str]:
-    """The flags of a model that are up, each with its detail where there is one."""
+    """The flags of a model that are up, in a word or two."""
+    up = ((name, value) for name, value in part["flags"].items() if value is not None and value is not False)
+    return [f"pinned to release {value}" if name == "pinned" else name.replace("_", " ") for name, value in up]
+
+
+def notes_of(part: Mapping[str, Any]) -> list[str]:
+    """What there is to say of a model besides its deployments: each flag that is up, and each trouble."""
     flags, details = part["flags"], part["flag_details"]
-    said = []
-    for name, value in flags.items():
-        if value is None or value is False:
-            continue
-        text = f"pinned to release {value}" if name == "pinned" and value is not True else name.replace("_", " ")
-        detail = details.get(name)
-        said.append(f"{text}: {detail}" if detail else text)
-    return said
+    up = [name for name, value in flags.items() if value is not None and value is not False]
+    said = [str(details.get(name) or words) for name, words in zip(up, flags_of(part), strict=True)]
+    return said + [str(detail) for name, detail in details.items() if detail and name not in flags]
 
 
 def update_of(part: Mapping[str, Any]) -> str | None:

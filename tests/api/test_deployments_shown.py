@@ -10,7 +10,7 @@ from steering.boxes import DIGEST, deployment, document
 from appliance.api.board import Deliveries
 from appliance.registry.deployments.states import State
 from appliance.steering.counting import Counting
-from appliance.steering.sentences import flags_of, reports_of, size, wait_of
+from appliance.steering.sentences import flags_of, notes_of, reports_of, size, wait_of
 
 LOADING = deployment(3, state=State.DOWNLOADING, bytes_total=200_000_000, bytes_done=50_000_000, bytes_fetched=1000)
 SHADOW = {
@@ -136,5 +136,8 @@ def test_words_for_waits_flags_and_sizes():
     part = document(
         flags={"paused": False, "pinned": 0, "revoked": False, "stale": True}, flag_details={"stale": "Why."}
     )
-    assert flags_of(part["models"]["surface"]) == ["pinned to release 0", "stale: Why."]
+    assert flags_of(part["models"]["surface"]) == ["pinned to release 0", "stale"]
+    assert notes_of(part["models"]["surface"]) == ["pinned to release 0", "Why."]
+    trouble = document(flag_details={"source": "It does not answer.", "store_0": "Half a file."})
+    assert notes_of(trouble["models"]["surface"]) == ["It does not answer.", "Half a file."]
     assert [size(count) for count in (0, 999, 94_100_000, 2e9)] == ["0 B", "999 B", "94.1 MB", "2 GB"]

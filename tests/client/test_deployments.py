@@ -82,6 +82,12 @@ def test_start_names_a_release_once(call, steered):
     assert asked.who.startswith("local (")
 
 
+def test_start_without_a_release_looks_at_the_configured_source(call):
+    code, out, _ = call("start", "surface")
+    assert code == 0
+    assert out.startswith("The configured source of surface is looked at now. Follow it with")
+
+
 @pytest.mark.parametrize(
     ("arguments", "verb", "model", "body", "says"),
     [
@@ -292,6 +298,18 @@ def test_rates_are_what_moved_between_two_documents():
     assert rates.now == {LOADING.id: 2_000_000}
     rates.take(document(replace(LOADING, state=State.VERIFYING)), 13.0)
     assert rates.now == {}
+
+
+def test_notes_stand_below_the_table_and_long_ones_are_wrapped():
+    trouble = "The registry registry.plant:5000 cannot be reached (no route to host); look at cable and source."
+    whole = document(LOADING, flag_details={"source": trouble})
+    assert f"surface: {trouble}" in overview(whole, NOW)
+    shown = live(whole, {}, Look(width=60))
+    assert shown[3:5] == [
+        "  ! The registry registry.plant:5000 cannot be reached (no",
+        "    route to host); look at cable and source.",
+    ]
+    assert all(len(line) <= 60 for line in shown)
 
 
 def test_an_empty_audit_log_says_so():

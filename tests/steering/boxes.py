@@ -106,6 +106,8 @@ class Handler:
         match request.verb:
             case Verb.OVERVIEW:
                 return Answer(200, self.document())
+            case Verb.CREATE if not request.body.keys() & {"tag", "digest", "release"}:
+                return Answer(202, {"model": request.model})
             case Verb.CREATE:
                 made = deployment(len(self.ways) + 1, request.model, requested_by=request.who, request_id=request.key)
                 self.ways.insert(0, made)
