@@ -23,7 +23,7 @@ from appliance.registry.remote.reference import MlflowReference
 
 ANSWER_MAX: Final = 1 << 20
 FILES_MAX: Final = 10_000
-FOLDERS_MAX: Final = 1000
+FOLDERS_MAX: Final = 200
 _API: Final = "/api/2.0/mlflow"
 _ARTIFACTS: Final = "/api/2.0/mlflow-artifacts/artifacts"
 

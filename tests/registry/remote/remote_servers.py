@@ -58,6 +58,7 @@ class Scripted:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 20
+            disable_nagle_algorithm = True
 
             def setup(self) -> None:
                 scripted.connections += 1
@@ -143,13 +144,13 @@ class Blobs:
 class Link:
     """A TCP link to a server on loopback that loses its connections every `cut_every` bytes of answers.
 
-    `flip_at`: one bit of the answers is another, at this byte of all that came over it.
+    `flip`: wherever this comes by in an answer, one bit of it is another.
     """
 
-    def __init__(self, port: int, *, cut_every: int | None = None, flip_at: int | None = None) -> None:
+    def __init__(self, port: int, *, cut_every: int | None = None, flip: bytes | None = None) -> None:
         self._there = port
         self._cut_every = cut_every
-        self._flip_at = flip_at
+        self._flip = flip
         self.cuts = 0
         self.received = 0
         self.sent = 0
@@ -197,11 +198,9 @@ class Link:
                     continue
                 if self._cut_every is not None and answered + len(data) > self._cut_every:
                     data = data[: self._cut_every - answered]
-                at, self.received = self.received, self.received + len(data)
-                if self._flip_at is not None and at <= self._flip_at < self.received:
-                    changed = bytearray(data)
-                    changed[self._flip_at - at] ^= 1
-                    data = bytes(changed)
+                self.received += len(data)
+                if self._flip is not None:
+                    data = data.replace(self._flip, bytes([self._flip[0] ^ 1]) + self._flip[1:])
                 answered += len(data)
                 here.sendall(data)
                 if answered == self._cut_every:

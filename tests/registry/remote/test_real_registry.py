@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import subprocess
+from contextlib import closing
 
 import pytest
 from registry_server import MANIFEST, PASSWORD, USER, Registry, put_blob, put_package
@@ -197,18 +198,20 @@ def test_mirror_that_is_down_or_empty_or_corrupt_does_not_stop_a_download(tmp_pa
         healthy.close()
 
 
-def test_flipped_bit_in_a_manifest_is_refused(registry, package):
+def test_flipped_bit_on_the_way_is_refused(registry, package):
     put_package(registry.url, REPO, "line3", package)
-    probe = opened(source(registry.host))
-    seen = probe.look()
-    probe.close()
-    for manifest in registry.data.glob(f"docker/registry/v2/blobs/sha256/*/{seen.identity[7:]}/data"):
-        manifest.write_bytes(manifest.read_bytes().replace(b"saved_model.pb", b"saved_model.pc"))
-    with Link(registry.port) as link:
-        remote = opened(source(f"127.0.0.1:{link.port}"))
-        with pytest.raises((Rejected, Unavailable)):
-            remote.list(seen)
-        remote.close()
+    remote = opened(source(registry.host))
+    seen = remote.look()
+    statement = next(file for file in remote.list(seen).files if file.path == "release.json")
+    remote.close()
+    for flip, ask, said in (
+        (b"saved_model.pb", lambda remote: remote.list(seen), "gives another manifest"),
+        (b"payloadType", lambda remote: remote.read(statement, 1000), "with other bytes"),
+    ):
+        with Link(registry.port, flip=flip) as link, closing(opened(source(f"127.0.0.1:{link.port}"))) as remote:
+            with pytest.raises(Rejected, match=said) as refused:
+                ask(remote)
+            assert refused.value.reason is Refusal.CONTENT
 
 
 def test_index_of_one_manifest(registry, package):
