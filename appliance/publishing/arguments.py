@@ -54,6 +54,7 @@ _PUSH: Final = """examples:
   appliance push surface-7 /mnt/usb/surface                                       a folder, a share, a stick
 
 Files that the registry holds already are not sent again. Logins are those of `docker login`, or --credentials.
+To a site without a network: skopeo copy --preserve-digests docker://REGISTRY/... oci:/mnt/usb/surface, and back there.
 """
 _DEPLOY: Final = """examples:
   appliance deploy surface-7 oci://registry.local/models/surface:stable --key plant.key

@@ -104,12 +104,13 @@ class Follower:
         return _json(answer)
 
     def _said_no(self, answer: Answer) -> PublishError:
+        if answer.status == 401:
+            return PublishError(f"{self._url} wants to know who asks: name a token of this box with --token-file.")
         try:
             said = str(json.loads(answer.body)["error"])
         except (ValueError, KeyError, TypeError):
-            said = f"it answers {answer.status}"
-        remedy = " Name a token of this box with --token-file." if answer.status in {401, 403} else ""
-        return PublishError(f"{self._url}: {said.rstrip('.')}.{remedy}")
+            said = f"it answers {answer.status}; is it a box' HTTP port?"
+        return PublishError(f"{self._url}: {said}")
 
 
 def ended_well(deployment: Mapping[str, Any]) -> bool:

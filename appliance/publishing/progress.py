@@ -100,8 +100,9 @@ class Bar:
         return f"  {bar:·<{_BAR}}  {share:4.0%}  {in_bytes(self._count)} of {in_bytes(self._total)}{rate}"
 
 
-def progress_on(out: TextIO = sys.stderr) -> Progress:
+def progress_on(out: TextIO | None = None) -> Progress:
     """A bar where somebody watches, lines elsewhere. Progress goes to the error output: results stay apart from it."""
+    out = out or sys.stderr
     return Bar(out) if out.isatty() else Lines(out)
 
 
