@@ -128,6 +128,8 @@ def _noted(deployment: Deployment, event: Event) -> Deployment:
         case events.Counted() if deployment.state in {State.SHADOWING, State.CANARY, State.PROBATION}:
             return deployment if is_before_switch(deployment) else _reported(deployment, event.report)
         case events.Held() if deployment.state in BEFORE_SWITCH:
+            if deployment.waiting_for == APPROVAL:
+                return deployment  # a person has to hear of this first; `Approved` says what holds it then
             return _waiting(deployment, event.waiting_for, event.detail)
     raise _bug(deployment, event)
 

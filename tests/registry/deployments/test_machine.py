@@ -95,6 +95,13 @@ class TestApproval:
         waits = told(deployment(S.SHADOWING), e.ShadowPassed({}), e.Held("pause", "paused"), e.Unheld(), asks=self.ASKS)
         assert (waits.state, waits.waiting_for) == (S.SHADOWING, "approval")
 
+    def test_it_is_asked_for_before_the_window_opens(self):
+        waits = told(deployment(S.SHADOWING), e.ShadowPassed({}, hold=HOLD), asks=self.ASKS)
+        assert waits.waiting_for == "approval"
+        assert told(waits, e.Held("window", "shut"), asks=self.ASKS) is waits
+        approved = told(waits, e.Approved("anna", hold=HOLD), asks=self.ASKS)
+        assert (approved.state, approved.waiting_for) == (S.SHADOWING, "window")
+
     def test_it_proves_itself_again_and_still_waits(self):
         waits = told(deployment(S.SHADOWING), e.ShadowPassed({}), asks=self.ASKS)
         assert told(waits, e.Crashed(), e.ShadowPassed({}), asks=self.ASKS).waiting_for == "approval"
