@@ -34,7 +34,7 @@ def _panel(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
         "flags": flags_of(part),
         "notes": [note for note in notes_of(part) if note not in flags_of(part)],
         "alarming": any(flags.get(flag) for flag in _ALARMING),
-        "update": update_of(part),
+        "available": update_of(part),
         "last_looked": _moment(part["last_looked"]),
         "deployment": None if part["deployment"] is None else _deployment(part["deployment"]),
     }

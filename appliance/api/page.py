@@ -176,9 +176,9 @@ _BODY: Final = """
     {% else %}<div><dt>serves</dt><dd class="bad">nothing</dd></div>{% endif %}
     <div><dt>before it</dt><dd>{{ "release " ~ model.previous.release if model.previous else "–" }}</dd></div>
   </dl>
-  {% if model.flags or model.update %}
+  {% if model.flags or model.available %}
   <p class="note">{% for flag in model.flags %}<span class="flag">{{ flag }}</span>{% endfor %}
-    {%- if model.update %}<span class="flag">update available: {{ model.update }}</span>{% endif %}</p>
+    {%- if model.available %}<span class="flag">update available: {{ model.available }}</span>{% endif %}</p>
   {% endif %}
   {% for note in model.notes %}<p class="note">{{ note }}</p>{% endfor %}
   {% with one = model.deployment %}

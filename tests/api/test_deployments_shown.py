@@ -73,6 +73,13 @@ def test_the_page_shows_reports_waits_flags_and_why_one_failed(box):
     assert 'class="wrong">release 8 failed' in page
 
 
+def test_the_page_says_what_could_be_had_only_where_there_is_something(box):
+    show(box, document(LOADING))
+    assert "update available" not in text_of(box.ask("/"))
+    show(box, document(LOADING, update_available={"reference": "oci://r/x:y"}))
+    assert "update available: oci://r/x:y" in text_of(box.ask("/"))
+
+
 def test_a_box_without_deliveries_shows_no_panel(box, line):
     box.reports(line)
     box.board.deliveries_reported(None)
