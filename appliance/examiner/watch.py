@@ -42,7 +42,6 @@ class Watch:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._link = Link.inherited(task.link)
-        self._peeked = socket.socket(fileno=os.dup(task.link))
         self._stop = False
         self._beat = Beat(Stage.LOADING, task.patience_s + _STARTS_S)
         self._beaten_s = time.monotonic()
@@ -71,6 +70,7 @@ class Watch:
 
     def _watch(self, pid: int, beats: int, said: int) -> int:
         process = os.pidfd_open(pid)
+        link = socket.socket(fileno=os.dup(self._task.link))  # after the fork: the candidate has no such thing
         poll = select.poll()
         for descriptor, events in (
             (process, select.POLLIN),
@@ -88,7 +88,7 @@ class Watch:
                     return _made_to_end(pid, GONE)
                 if not self._read(descriptor, is_beat=descriptor == beats):
                     poll.unregister(descriptor)
-            if self._stop or self._is_told_to_stop():
+            if self._stop or _is_told_to_stop(link):
                 return self._stopped(pid, process)
             if (reason := self._too_much(pid)) is not None:
                 _made_to_end(pid, FAILED)
@@ -144,16 +144,6 @@ class Watch:
         if not self._stop:
             waiter.poll(_LEAVES_S * 1000)
         return _made_to_end(pid, STOPPED)
-
-    def _is_told_to_stop(self) -> bool:
-        """Look at what the candidate's process has not taken yet."""
-        try:
-            raw = self._peeked.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return raw.startswith(b"stop\n")
 
     def _drain(self, beats: int, said: int) -> None:
         for descriptor, is_beat in ((beats, True), (said, False)):
@@ -217,6 +207,17 @@ def _become_candidate(task: Task, parent: int, scratch: Path, beats: tuple[int, 
     finally:
         sys.stderr.flush()
         os._exit(code)
+
+
+def _is_told_to_stop(link: socket.socket) -> bool:
+    """Look at what the candidate's process has not taken yet."""
+    try:
+        raw = link.recv(64, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return raw.startswith(b"stop\n")
 
 
 def _made_to_end(pid: int, code: int) -> int:
