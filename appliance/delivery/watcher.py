@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 from appliance.delivery.course import Stopping
@@ -99,8 +100,7 @@ class Watcher:
         try:
             seen = remote.look()
         except (Unavailable, Rejected) as error:
-            retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else None
-            self._plan(unanswered(self._polling, time.monotonic(), draw, retry_after_s))
+            self._plan(self._later(error, time.monotonic(), draw))
             if self.problem != str(error):
                 logger.warning("%s", error, extra={"MODEL": self._model})
             self.problem = str(error)
@@ -109,6 +109,12 @@ class Watcher:
             self.problem, self.newest, self.answered_s = None, seen, time.monotonic()
             self._note(seen)
         self._changed()
+
+    def _later(self, error: Unavailable | Rejected, now_s: float, draw: float) -> Polling:
+        """Patient, but never more than between two looks that succeed, unless the source itself asks for more."""
+        retry_after_s = error.retry_after_s if isinstance(error, Unavailable) else None
+        later = unanswered(self._polling, now_s, draw, retry_after_s)
+        return later if retry_after_s is not None else replace(later, due=min(later.due, now_s + self._period_s))
 
     def _plan(self, polling: Polling) -> None:
         with self._woken:
