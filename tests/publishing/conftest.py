@@ -14,6 +14,7 @@ from registry_server import Registry
 from running import DEMO_MODEL
 
 from appliance import cli
+from appliance.publishing.packaging import ABOUT
 
 LABELS = ("good", "scratch", "dent")
 INSPECTION = {
@@ -77,7 +78,7 @@ def package_arguments(desk: Path, out: Path, *more: object, source: object = Non
 
 @pytest.fixture(scope="session")
 def made_package(desk) -> Path:
-    """A package of the Keras file; tests copy it."""
+    """A package of the Keras file; tests do not change it."""
     out = desk / "made"
     assert cli.main([str(one) for one in package_arguments(desk, out)]) == 0
     return out
@@ -92,9 +93,12 @@ def keys(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def package(made_package, tmp_path) -> Path:
-    """One's own copy, unsigned."""
-    return Path(shutil.copytree(made_package, tmp_path / "surface-7"))
+def package(tmp_path) -> Path:
+    """The shipped model as a package, unsigned: what needs no export does not wait for one."""
+    folder = Path(shutil.copytree(DEMO_MODEL / "1", tmp_path / "surface-7"))
+    (folder / ABOUT).write_text(json.dumps({"model": "surface", "version": 7}))
+    (folder / "assets.extra/README.md").write_text("# Surface\n")
+    return folder
 
 
 @pytest.fixture
