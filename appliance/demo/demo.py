@@ -64,7 +64,7 @@ class Demo:
         self._settings = settings
         self._state = settings.state.resolve()
         self._broker = Broker(self._state)
-        self._show = Show()
+        self._show = Show(is_brief=settings.tour)
         self._http_port = _http_port(settings.http_port)
         self._grpc_port, self._rest_port = _usual_or_free(_USUAL_GRPC_PORT), _usual_or_free(_USUAL_REST_PORT)
         self._registry = settings.registry or str(self._state / "registry")

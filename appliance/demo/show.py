@@ -23,6 +23,8 @@ class Show:
     reasons: Counter[str] = field(default_factory=Counter)
     missed: int = 0
     totals_ms: list[float] = field(default_factory=list)
+    is_brief: bool = False
+    """Only the counts, now and then: something else is the story."""
     _in_place: bool = False
 
     @property
@@ -32,11 +34,15 @@ class Show:
 
     def header(self) -> None:
         """The columns' names."""
-        self._write(_HEADER)
+        if not self.is_brief:
+            self._write(_HEADER)
 
     def result(self, result: Mapping[str, Any]) -> None:
         """One part's line; every twentieth is followed by the counts."""
         self._count(result)
+        if self.is_brief:
+            self._brief(result)
+            return
         top = next(iter(result["classes"]), None)
         label = top["label"] if top else result["reason"]
         score = f"{top['score']:.3f}" if top else "-"
@@ -83,6 +89,11 @@ class Show:
             self._in_place = True
         else:
             self._write(text)
+
+    def _brief(self, result: Mapping[str, Any]) -> None:
+        version = result["model"]["version"] if result["model"] else "none"
+        if self.out.isatty() or self.parts % 100 == 0:
+            self.progress(f"        {self.counts()}; judged by version {version}")
 
     def _count(self, result: Mapping[str, Any]) -> None:
         self.verdicts[result["verdict"]] += 1
