@@ -34,8 +34,10 @@ _LAGS: Final = (
 class Store:
     """Blobs, releases, pointers, journal and audit of one model.
 
-    Threads: one at a time; the audit may be used from any. Every method that writes may raise StoreError (the disk
-    cannot be used as it is) and NoSpace (it is full; nothing half is left). Others read through StoreView.
+    Threads: whatever writes by one at a time; `current`, `previous`, `factory`, `held`, `releases`, `troubles` and the
+    audit from any. Every method that writes may raise StoreError (the disk cannot be used as it is) and NoSpace (it is
+    full; nothing half is left). Other processes read through StoreView.
+    Flash wears by fsyncs: keep 2, stage one a folder, publish 3, activate 3, back 2, a save 2, an audit line 1.
     """
 
     def __init__(self, folder: Path, ballast_bytes: int) -> None:

@@ -77,16 +77,28 @@ STEPS: tuple[Callable[[Store, Path], None], ...] = (
 )
 
 
+SERVED = (
+    (None, None),
+    (digest(FACTORY), None),
+    (digest(FACTORY), None),
+    (digest(UPGRADED), None),
+    (digest(package(1)), digest(UPGRADED)),
+    (digest(package(1)), digest(UPGRADED)),
+    (digest(package(2)), digest(package(1))),
+    *[(digest(package(1)), None)] * 3,
+)
+"""`current` and `previous` before each step, and after the last."""
+
+
 def assert_sound(store: Store, recovered: Recovered) -> None:
     """What holds after every recovery, also on a full disk."""
     assert recovered.sentences == (), "nothing was damaged"
     begun = (store.journal.load("progress") or {"step": 0})["step"]
     current = store.current
-    assert current is not None or begun == 0
+    assert (current and current.digest, store.previous and store.previous.digest) in SERVED[begun : begun + 2]
     for held in (current, store.previous, store.factory, *store.releases()):
         if held is not None:
             assert content_of(held.folder) == KNOWN[held.digest], "all of it, and nothing else"
-    assert store.previous is None or store.previous.release != current.release
     assert StoreView(store.folder).current() == current
     serving = {entry.name: entry.resolve() for entry in (store.folder / "serving").iterdir()}
     assert serving == ({str(current.version): current.folder.resolve()} if current else {})
@@ -114,6 +126,8 @@ def picture(folder: Path) -> dict[str, str]:
     for path in sorted(folder.rglob("*")):
         if path.is_symlink():
             shown[str(path)] = f"-> {path.readlink()}"
+        elif path.name == "audit.jsonl":
+            shown[str(path)] = f"{path.stat().st_size} bytes"  # it tells the time
         elif path.is_file():
             shown[str(path)] = f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
         else:
