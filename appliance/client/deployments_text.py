@@ -75,7 +75,14 @@ def overview(document: Document, now: datetime) -> str:
 def listing(deployments: Sequence[Mapping[str, Any]], now: datetime) -> str:
     """Deployments, newest first."""
     rows = [
-        (one["id"], one["model"], _what(one), _state(one), age(one["created"], now), clean(one["detail"] or ""))
+        (
+            one["id"],
+            one["model"],
+            _what(one),
+            _state(one),
+            age(one["created"], now),
+            clean(one["detail"] or wait_of(one) or ""),
+        )
         for one in deployments
     ]
     return table(("DEPLOYMENT", "MODEL", "RELEASE", "STATE", "AGE", ""), rows)

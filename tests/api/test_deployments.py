@@ -288,6 +288,7 @@ def test_without_a_tokens_file_nobody_steers_from_another_host(tmp_path, monkeyp
 
 
 def test_tokens_are_read_again_when_they_change(far, tokens):
+    assert far.ask("POST", "/models/surface/pause", Authorization=f"Bearer {TOKEN}").status == 200
     tokens.write_text(f"bert {TOKEN[::-1]}\n")
     assert far.ask("POST", "/models/surface/pause", Authorization=f"Bearer {TOKEN}").status == 401
     assert far.ask("POST", "/models/surface/pause", Authorization=f"Bearer {TOKEN[::-1]}").status == 200

@@ -41,9 +41,9 @@ class Answer:
 class Steered:
     """The gateway's HTTP side, and the delivery process' double behind its socket."""
 
-    def __init__(self, folder, *, threads=4, tokens=None, delivered=True):
+    def __init__(self, folder, *, threads=4, tokens=None, delivered=True, handle=None):
         self.handler = Handler(LIVE, OVER, models=("surface", "seal"))
-        self.control = ControlServer(folder / "control.sock", self.handler)
+        self.control = ControlServer(folder / "control.sock", handle or self.handler)
         self.handler.tell = self.control.tell
         self.client = ControlClient(folder / "control.sock")
         self.newest = Newest()
