@@ -1,0 +1,69 @@
+"""The main story: a data scientist pushes from a laptop, the box proves the model and changes over in flight; a model
+that disappoints is gone before anyone calls. Real registry, real commands, real appliance, real broker."""
+
+import json
+import shutil
+
+import pytest
+from laptop import Laptop, settings
+from registry_server import Registry
+from running import Appliance, until
+
+TAKT_MS = 33
+
+
+@pytest.fixture
+def laptop(tmp_path):
+    with Registry(tmp_path / "registry") as registry:
+        yield Laptop(tmp_path / "laptop", registry)
+
+
+@pytest.fixture
+def box(tmp_path, broker, laptop, prepared):
+    (tmp_path / "box").mkdir()
+    box = Appliance(tmp_path / "box", broker.port, line=f"takt_ms = {TAKT_MS}", recipe="deadline_ms = 100",
+                    extra=settings(laptop))  # fmt: skip
+    shutil.copytree(prepared, tmp_path / "box" / "state" / "prepared")
+    yield box.start()
+    box.end()
+
+
+def ended(subscriber, release: int, timeout_s: float = 90) -> dict:
+    """The deployment of that release, when it is over."""
+
+    def found():
+        told = json.loads(subscriber.latest.get("deployment", b"{}"))
+        over = {"success", "rejected", "failed", "rolled_back", "rollback_failed"}
+        return told if told.get("release") == release and told.get("state") in over else None
+
+    return until(found, f"release {release} to be served or gone", timeout_s)
+
+
+@pytest.mark.timeout(300)
+def test_a_model_is_pushed_proven_and_served_and_one_that_disappoints_is_gone_by_itself(box, subscriber, laptop):
+    until(lambda: len(subscriber.results) > 30, "the line to judge parts with the factory's model")
+
+    laptop.deploy(laptop.trained(2), 2)
+    good = ended(subscriber, 1)
+    assert good["state"] == "success", good["detail"]
+    serving = json.loads(subscriber.latest["deployment"])["active_release"]
+    assert serving == 1
+
+    laptop.deploy(laptop.trained(3, good_min=0.92), 3)
+    bad = ended(subscriber, 2)
+    assert (bad["state"], bad["reason"]) == ("rolled_back", "fail_rise"), bad["detail"]
+    assert "%" in bad["detail"], "a person can read why"
+    parts = len(subscriber.results)
+    until(lambda: len(subscriber.results) > parts + 60, "the line to go on")
+    assert box.stop() == 0
+
+    results = subscriber.results
+    assert subscriber.gaps == []
+    assert [one["sequence"] for one in results] == list(range(1, len(results) + 1)) or [
+        one["sequence"] for one in results
+    ] == list(range(len(results)))
+    served = [one["model"]["version"] for one in results if one["model"]]
+    assert list(dict.fromkeys(served)) == [1, 2, 3]
+    assert served[-1] == 2
+    late = [one["sequence"] for one in results if not one["deadline_met"]]
+    assert late == []
