@@ -215,9 +215,14 @@ def test_hiccup_of_a_proxy_is_tried_again():
         assert fetch(server) == (CONTENT, SIZE)
 
 
-def test_wrong_part_is_not_taken():
+@pytest.mark.parametrize(("first", "last"), [(5, 65540), (5, 65535), (0, 70_000)])
+def test_wrong_part_is_not_taken(first, last):
+    blobs = Blobs({"/blob": CONTENT})
+
     def other(request):
-        return 206, {"Content-Range": f"bytes 5-65540/{SIZE}"}, CONTENT[5:65541]
+        if request.range[0]:
+            return blobs(request)
+        return 206, {"Content-Range": f"bytes {first}-{last}/{SIZE}"}, CONTENT[first : last + 1]
 
     with Scripted(other) as server, pytest.raises(Unavailable, match="another part than was asked for"):
         fetch(server)
