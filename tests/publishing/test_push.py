@@ -6,9 +6,12 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from publishing.conftest import package_arguments
@@ -21,6 +24,7 @@ from appliance.registry.package.inventory import hash_files, list_folder, verify
 from appliance.registry.package.keys import read_public_key
 from appliance.registry.package.statement import read_statement
 from appliance.registry.remote import push_upload
+from appliance.registry.remote.http import HttpClient
 from appliance.registry.remote.opening import open_remote
 from appliance.registry.remote.protocol import RemoteFile
 
@@ -319,9 +323,90 @@ def test_large_files_go_in_chunks_and_go_on_after_a_cut(signed, keys, registry, 
     assert cuts
     trusted = [read_public_key(keys / "plant.pub")]
     pulled(json.loads(said.out)["source"], tmp_path / "box", trusted)
-    patched = [one for one in registry.requests() if one.startswith("PATCH /v2/i/surface/")]
-    size = (signed / "variables/variables.data-00000-of-00001").stat().st_size
-    assert len(patched) <= size // 32_768 + 8, "no chunk but the cut one went twice"
+    assert [one for one in registry.requests() if one.startswith("PATCH /v2/i/surface/")]
+
+
+class Chunks:
+    """A registry's uploads of one blob; the `nth` chunk is cut in its middle."""
+
+    def __init__(self, *, cut_nth: int = 0, takes_chunks: bool = True) -> None:
+        self.got = b""
+        self.log: list[str] = []
+        chunks = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                chunks.got = b""
+                self.answer(202)
+
+            def do_PATCH(self):
+                if not takes_chunks:
+                    self.rfile.read(int(self.headers["Content-Length"]))
+                    self.answer(405)
+                    return
+                start, _, end = self.headers["Content-Range"].partition("-")
+                chunks.log.append(self.headers["Content-Range"])
+                assert int(start) == len(chunks.got)
+                if len(chunks.log) == cut_nth:
+                    chunks.got += self.rfile.read(40)
+                    self.close_connection = True
+                    self.connection.shutdown(socket.SHUT_RDWR)
+                    return
+                chunks.got += self.rfile.read(int(end) + 1 - int(start))
+                self.answer(202)
+
+            def do_GET(self):
+                self.answer(204, {"Range": f"0-{len(chunks.got) - 1}"})
+
+            def do_PUT(self):
+                chunks.got += self.rfile.read(int(self.headers["Content-Length"]))
+                chunks.log.append("whole")
+                right = self.path.endswith(f"digest=sha256:{hashlib.sha256(chunks.got).hexdigest()}")
+                self.answer(201 if right else 400)
+
+            def answer(self, status, headers=None):
+                self.send_response(status)
+                for name, value in {"Location": "/upload?state=1", "Content-Length": "0", **(headers or {})}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v2/surface"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("behaves", "log"),
+    [
+        ({}, ["0-99", "100-199", "200-249", "whole"]),
+        ({"cut_nth": 2}, ["0-99", "100-199", "140-239", "240-249", "whole"]),
+        ({"takes_chunks": False}, ["whole"]),
+    ],
+)
+def test_a_cut_costs_what_was_under_way_and_no_byte_more(behaves, log, monkeypatch):
+    monkeypatch.setattr(push_upload, "CHUNK_BYTES", 100)
+    content = bytes(range(250))
+    told: list[int] = []
+    server = Chunks(**behaves)
+    client = HttpClient(DeliveryConfig(), user_agent="test")
+    try:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        push_upload.Uploader(client, server.url, "x").send(digest, io.BytesIO(content), 250, told.append)
+    finally:
+        client.close()
+        server.stop()
+    assert server.got == content
+    assert server.log == log
+    assert sum(told) == 250
 
 
 def test_a_slice_may_be_read_again_and_tells_its_bytes_once():

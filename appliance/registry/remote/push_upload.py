@@ -79,14 +79,16 @@ class Uploader:
     def send(self, digest: str, file: BinaryIO, size: int, advance: Callable[[int], None]) -> None:
         """Upload `size` bytes. Raises: Unavailable, also where the registry finds another digest."""
         where, least = self._begin()
+        told = _Once(advance)
         if size > self._chunk and self._takes_chunks:
-            sent = self._in_chunks(where, max(self._chunk, least), file, size, advance)
+            sent = self._in_chunks(where, max(self._chunk, least), file, size, told)
             if sent is not None:
                 self._finish(sent, digest, b"", 0)
                 return
             self._takes_chunks = False
             where, _ = self._begin()
-        self._finish(where, digest, Slice(file, 0, size, advance), size)
+        told.begin(0)
+        self._finish(where, digest, Slice(file, 0, size, told.more), size)
 
     def _begin(self) -> tuple[str, int]:
         """Where to send it, and the smallest chunk that the registry takes."""
@@ -95,11 +97,9 @@ class Uploader:
             raise self._refused(answer, "beginning an upload")
         return self._next(answer, self._url), int(answer.headers.get("oci-chunk-min-length", "0") or 0)
 
-    def _in_chunks(
-        self, where: str, chunk: int, file: BinaryIO, size: int, advance: Callable[[int], None]
-    ) -> str | None:
-        """Where to finish; None where the registry takes no chunks."""
-        position, tries, told = 0, 0, _Once(advance)
+    def _in_chunks(self, where: str, chunk: int, file: BinaryIO, size: int, told: "_Once") -> str | None:
+        """Where to finish; None where the registry takes no chunks, or loses its way in them after a cut."""
+        position, tries = 0, 0
         while position < size:
             count = min(chunk, size - position)
             try:
@@ -111,14 +111,14 @@ class Uploader:
                 where, position = self._ask(where)
                 continue
             if answer.status != _ACCEPTED:
-                if position == 0 and answer.status in {400, 404, 405, 415, 501}:
-                    return None
-                raise self._refused(answer, "sending a chunk")
+                if answer.status in {401, 403, 413, 429, 503, 507}:
+                    raise self._refused(answer, "sending a chunk")
+                return None  # docker-registry 2.8 answers 500 where a cut spoilt the hash that it had begun
             where, position, tries = self._next(answer, where), position + count, 0
         return where
 
     def _patch(self, where: str, file: BinaryIO, position: int, count: int, told: "_Once") -> Answer:
-        part = Slice(file, position, count, lambda more: told.at(position, more))
+        part = Slice(file, position, count, told.more)
         headers = {**_OCTETS, "Content-Range": f"{position}-{position + count - 1}"}
         told.begin(position)
         return self._ask_for("PATCH", where, headers, part, count)
@@ -181,8 +181,8 @@ class _Once:
     def begin(self, position: int) -> None:
         self._now = position
 
-    def at(self, _start: int, more: int) -> None:
-        self._now += more
+    def more(self, count: int) -> None:
+        self._now += count
         if self._now > self._told:
             self._advance(self._now - self._told)
             self._told = self._now
