@@ -1,5 +1,6 @@
 """Every event in every state: what follows, what changes nothing, what is a bug."""
 
+import contextlib
 from dataclasses import fields
 from typing import get_args
 
@@ -80,6 +81,17 @@ def test_what_follows(event, state, cell):
 def test_ends_are_final(event, end):
     over = deployment(end)
     assert after(over, ONE_OF_EACH[event], strategy(), LATER) is over
+
+
+def test_every_way_that_the_states_know_is_gone_by_some_event_and_no_other():
+    gone = set()
+    for state in TRANSITIONS:
+        for event in ONE_OF_EACH.values():
+            for shadow, canary in ((0, 0), (0, 1), (1, 1), (1, 0)):
+                with contextlib.suppress(RuntimeError):
+                    now = after(deployment(state), event, strategy(shadow=shadow, canary=canary), LATER)
+                    gone |= {(state, now.state)} if now.state is not state else set()
+    assert gone == {(state, to) for state, follows in TRANSITIONS.items() for to in follows}
 
 
 def test_what_does_not_change_stays():
