@@ -11,91 +11,22 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from appliance.registry.config import DeliveryConfig
 from appliance.registry.errors import Refusal, Rejected, Unavailable
+from appliance.registry.remote.answers import BROKEN, DRAIN_MAX, Answer, Stream
 from appliance.registry.remote.auth import Authorizer
-from appliance.registry.remote.connection import Connection, Cut, Origin, transport_error
+from appliance.registry.remote.connection import Connection, Origin, transport_error
 from appliance.registry.remote.credentials import read_credentials
 from appliance.registry.remote.pace import RateLimiter
 from appliance.registry.remote.proxies import proxy_for
 from appliance.registry.remote.retry_after import retry_after_s
-from appliance.registry.remote.wire import Overdue, Traffic
+from appliance.registry.remote.wire import Traffic
+
+__all__ = ["Answer", "HttpClient", "Stream"]
 
 REDIRECTS_MAX: Final = 5
-HEADERS_MAX: Final = 65_536
 URL_MAX: Final = 8192
 CONNECTIONS_MAX: Final = 3
 """The registry, its token server, its storage."""
-_DRAIN_MAX: Final = 65_536
-"""So much of an answer that nobody wants is read, so that its connection can be used again."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_BROKEN: Final = (OSError, http.client.HTTPException, Overdue)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    """Names in small letters."""
-    body: bytes
-    url: str
-    """After redirects."""
-
-
-class Stream:
-    """An answer whose body is read bit by bit. Valid inside `HttpClient.stream` alone."""
-
-    def __init__(self, url: str, response: http.client.HTTPResponse, connection: Connection) -> None:
-        self.url = url
-        self.status = response.status
-        self.headers = {name.lower(): value for name, value in response.getheaders()}
-        self.challenge = ", ".join(response.headers.get_all("WWW-Authenticate", []))
-        self._response = response
-        self._connection = connection
-        self._left = None if response.chunked else response.length
-        if sum(len(name) + len(value) for name, value in self.headers.items()) > HEADERS_MAX:
-            raise http.client.HTTPException("its headers are too long")
-
-    @property
-    def length(self) -> int | None:
-        """Bytes of the body that are still to come; None where the server does not say."""
-        return self._left
-
-    def read(self, count: int) -> bytes:
-        """Up to `count` bytes, as they come; empty at the end. Raises: Cut."""
-        if self._left is not None:
-            count = min(count, self._left)
-        if count == 0 or self._response.isclosed():
-            return b""
-        try:
-            got = self._response.read1(count)
-        except _BROKEN as error:
-            raise transport_error(error, self._connection.origin) from error
-        if self._left is not None:
-            self._left -= len(got)
-            if not got:
-                raise Cut(f"{self._connection.origin} closed the connection in the middle of an answer.")
-        return got
-
-    def finish(self) -> None:
-        """Keep the connection where the body is at its end, or nearly; else let it go."""
-        try:
-            for _ in range(16):
-                if self._left == 0 or self._response.isclosed() or not self.read(_DRAIN_MAX // 16):
-                    break
-            else:
-                self._left = None
-        except Cut:
-            self._left = None
-        if self._left == 0 or self._response.isclosed():
-            self._response.close()
-        else:
-            self.abandon()
-
-    def abandon(self) -> None:
-        """Let go of the answer, and of the connection that would bring the rest of it."""
-        self._response.close()
-        self._connection.close()
 
 
 class HttpClient:
@@ -142,7 +73,7 @@ class HttpClient:
         """
         with self.stream(method, url, headers=headers, body=body, length=length, scope=scope) as stream:
             found = bytearray()
-            while chunk := stream.read(min(_DRAIN_MAX, max_body + 1 - len(found))):
+            while chunk := stream.read(min(DRAIN_MAX, max_body + 1 - len(found))):
                 found += chunk
                 if len(found) > max_body:
                     raise Rejected(
@@ -256,7 +187,7 @@ class HttpClient:
                 if not reused:
                     raise
                 return self._exchange_once(connection, asking, parts, login)  # the server had closed an idle one
-        except _BROKEN as error:
+        except BROKEN as error:
             connection.close()
             raise transport_error(error, connection.origin) from error
         except BaseException:
@@ -294,7 +225,7 @@ class HttpClient:
         stream = self._exchange(asking, url, None)  # redirects are not followed: a password may be in it
         found = bytearray()
         try:
-            while len(found) <= _DRAIN_MAX and (chunk := stream.read(_DRAIN_MAX)):
+            while len(found) <= DRAIN_MAX and (chunk := stream.read(DRAIN_MAX)):
                 found += chunk
         except BaseException:
             stream.abandon()
