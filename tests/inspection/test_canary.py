@@ -182,7 +182,7 @@ def test_a_candidate_that_hangs_costs_a_part_nothing_but_the_second_opinion(acce
     canary = canary_of(Model(BAD, before=hang))
     results = []
     line = CameraLine(
-        make_camera({"driver": "virtual", "seed": 5}),
+        make_camera({"driver": "virtual", "seed": 5, "width_px": 96, "height_px": 60}),
         RECIPE,
         reporter(),
         LineSettings(10.0, 1, 0.005, detect_frozen=False, self_test_after_s=60),
