@@ -52,7 +52,7 @@ def test_the_example_is_a_configuration_that_works(written):
 def test_every_commented_default_of_the_example_is_a_key_that_exists(written):
     """Uncomment each line in turn: a key that does not exist any more would be refused."""
     text = resources.files("appliance").joinpath("example.toml").read_text(encoding="utf-8")
-    lines = text.splitlines()
+    lines = [line for block in text.split("\n\n") if not block.startswith("# [") for line in [*block.split("\n"), ""]]
     tried = 0
     for number, line in enumerate(lines):
         candidate = line.removeprefix("# ")
@@ -74,6 +74,18 @@ def test_every_commented_default_of_the_example_is_a_key_that_exists(written):
             said = str(error)
         assert "no such key" not in said, candidate
     assert tried > 30
+
+
+def test_every_commented_section_of_the_example_works_as_it_stands(written):
+    """What is delivered, and how, stands there as whole sections."""
+    text = resources.files("appliance").joinpath("example.toml").read_text(encoding="utf-8")
+    blocks = [
+        "\n".join(line.removeprefix("# ") for line in block.split("\n")) if block.startswith("# [") else block
+        for block in text.split("\n\n")
+    ]
+    config = load_config(written("\n\n".join(blocks)))
+    assert config.delivered["surface"].follow == "source"
+    assert config.line_name == "acme/linz/hall2/line3"
 
 
 def test_relative_paths_are_relative_to_the_file(written, tmp_path):

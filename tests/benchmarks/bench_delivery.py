@@ -2,8 +2,8 @@
 
     python tests/benchmarks/bench_delivery.py [--stretch-s 60]
 
-A quiet stretch; then a model is pushed, downloaded, verified, examined, shadowed, swapped in; then one that disappoints,
-and is rolled back. Latencies are trigger to verdict. Memory is PSS: each process' share of what it maps.
+A quiet stretch; then a model is pushed, downloaded, verified, examined, shadowed, swapped in; then one that
+disappoints, and is rolled back. Latencies are trigger to verdict. Memory is PSS: each process' share of what it maps.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -102,7 +101,7 @@ def activate(folder: Path) -> None:
     for number in range(40):
         begun = time.perf_counter()
         renamed: list[float] = []
-        store.activate(1 - number % 2, after_rename=lambda: renamed.append(time.perf_counter()))
+        store.activate(1 - number % 2, after_rename=lambda renamed=renamed: renamed.append(time.perf_counter()))
         wholes.append(time.perf_counter() - begun)
         renames.append(renamed[0] - begun)
     ms = [f"{1e3 * value:.2f}" for value in (np.median(renames), max(renames), np.median(wholes), max(wholes))]
@@ -132,19 +131,20 @@ def run(options: argparse.Namespace, folder: Path, port: int, laptop: Laptop, re
         watch.start()
         good, bad = laptop.trained(2), laptop.trained(3, good_min=0.92)
         laptop.deploy(good, 2)
-        first = until(lambda: over(subscriber, 1), "release 1 to end", 300)
+        until(lambda: over(subscriber, 1), "release 1 to end", 300)
         laptop.deploy(bad, 3)
-        second = until(lambda: over(subscriber, 2), "release 2 to end", 300)
+        until(lambda: over(subscriber, 2), "release 2 to end", 300)
         time.sleep(10)
         memory_after = memory(box.process.pid)
-        document = json.loads(urllib.request.urlopen(f"http://127.0.0.1:{box.http_port}/deployments").read())
+        _, document = box.get("/deployments")
+        _, audit = box.get("/deployments/audit?limit=500")
         watch.stop()
         assert box.stop() == 0
     finally:
         watch.stop()
         box.end()
         subscriber.close()
-    report(subscriber.results, (quiet_from, quiet_to), first, second, document)
+    report(subscriber.results, (quiet_from, quiet_to), document, audit["entries"])
     shown = {name: round(value / 1e6, 1) for name, value in memory_before.items()}
     print(f"\nPSS before, MB: {shown}, in all {sum(memory_before.values()) / 1e6:.1f}")
     most = watch.most
@@ -164,7 +164,7 @@ def over(subscriber: Subscriber, release: int) -> dict | None:
     return told if told.get("release") == release and told.get("state") in ENDS else None
 
 
-def report(results: list[dict], quiet: tuple, first: dict, second: dict, document: dict) -> None:
+def report(results: list[dict], quiet: tuple, document: dict, audit: list[dict]) -> None:
     ways = {one["release"]: one for one in document["deployments"] if one["release"]}
     begun = moment(ways[1]["created"])
     ended = moment(ways[2]["since"])
@@ -181,7 +181,8 @@ def report(results: list[dict], quiet: tuple, first: dict, second: dict, documen
         worst[name] = max(took)
         p50, p99 = np.percentile(took, [50, 99])
         print(
-            f"{name}: {len(chosen)} parts, {lost} lost, {late} late; p50 {p50:.1f}, p99 {p99:.1f}, worst {max(took):.1f} ms"
+            f"{name}: {len(chosen)} parts, {lost} lost, {late} late; "
+            f"p50 {p50:.1f}, p99 {p99:.1f}, worst {max(took):.1f} ms"
         )
     quiet_worst, busy_worst = worst.values()
     print(f"worst of the delivery / worst quiet: {busy_worst / quiet_worst:.2f} (asked 1.5)")
@@ -192,15 +193,13 @@ def report(results: list[dict], quiet: tuple, first: dict, second: dict, documen
             f"release {release}: {way['state']} ({way['reason']}); {way['bytes_total']:,} bytes, "
             f"{way['bytes_fetched']:,} fetched; pointer moved in {probation.get('swap_ms')} ms"
         )
-    back = ways[2]
+    decided = next(moment(entry["at"]) for entry in audit if entry.get("state") == "rolling_back")
     versions = [(when(one), one["model"]["version"]) for one in results if one["model"]]
-    last_new = max(at for at, version in versions if version == 3)
-    after = min((at for at, version in versions if version == 2 and at > last_new), default=None)
-    rolled = next((entry for entry in back.get("way", []) if entry["state"] == "rolling_back"), None)
+    first_old = min(at for at, version in versions if version == 2 and at > decided)
     print(
-        f"last verdict by version 3 {last_new.isoformat()}, first by version 2 after it {after and after.isoformat()}"
+        f"rolled back because: {ways[2]['detail']}\nfrom that decision to the first verdict by the release before: "
+        f"{(first_old - decided).total_seconds() * 1e3:.0f} ms (asked 50; parts come every {TAKT_MS})"
     )
-    print(f"rolled back at {back['since']} {rolled or ''}: {back['detail']}")
 
 
 class Watch:
