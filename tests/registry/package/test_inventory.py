@@ -178,6 +178,17 @@ def test_the_statement_of_one_and_the_weights_of_another(package, publisher, ref
     assert refused(other, statement).reason is Refusal.CONTENT
 
 
+def test_weights_exchanged_between_statement_and_signature(package, publisher, refused):
+    """model.sig fits what lies there, and the statement, of the same sizes, does not."""
+    folder, statement = package
+    weights = folder / "variables" / "variables.data-00000-of-00001"
+    weights.write_bytes(weights.read_bytes()[::-1])
+    (folder / "model.sig").write_bytes(sign_folder(folder, publisher.key))
+    said = refused(folder, statement)
+    assert said.reason is Refusal.CONTENT
+    assert weights.name in str(said)
+
+
 def test_the_signature_of_one_and_the_statement_of_another(package, publisher, refused, tmp_path):
     """Both are the publisher's, and each is right by itself."""
     folder, statement = package
@@ -297,6 +308,20 @@ def test_a_file_that_grows_or_shrinks_meanwhile(tmp_path):
             hash_files(tmp_path, {"a": size})
         assert caught.value.reason is Refusal.CONTENT
     assert hash_files(tmp_path, {"a": 5})[0].size == 5
+
+
+def test_a_link_that_came_after_the_look(tmp_path):
+    (tmp_path / "outside").write_bytes(b"12345")
+    (tmp_path / "a").symlink_to(tmp_path / "outside")
+    os.mkfifo(tmp_path / "pipe")
+    for read in (
+        lambda: hash_files(tmp_path, {"a": 5}),
+        lambda: reading.read_small(tmp_path, "a", 10),
+        lambda: hash_files(tmp_path, {"pipe": 5}),
+    ):
+        with pytest.raises(Rejected) as caught:
+            read()
+        assert caught.value.reason is Refusal.LINK
 
 
 def test_large_files_are_hashed_side_by_side(tmp_path, monkeypatch):
