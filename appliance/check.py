@@ -8,16 +8,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from appliance import __version__
 from appliance.config import ApplianceConfig, LineConfig, load_config
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, ConfigError
 from appliance.inspection import Plan
 from appliance.models import newest_loader
 from appliance.outbox.mqtt import Closed, Connection, Opened
+from appliance.registry.package.files import RELEASE_FILE
+from appliance.registry.package.keys import read_public_keys
+from appliance.registry.package.statement import read_statement
+from appliance.registry.remote.opening import open_remote
 from appliance.serving import ServableId, ServingError
 from camera import CameraError, make_camera
 
 _FRAME_S: Final = 5.0
 _BROKER_S: Final = 5.0
+_STATEMENT_MAX_BYTES: Final = 4 << 20
 
 
 def check(config_file: Path) -> int:
@@ -36,6 +42,8 @@ def _questions(config: ApplianceConfig) -> Iterator[tuple[str, Callable[[], str]
         yield f"camera {name}", lambda line=line: _camera(line)  # type: ignore[misc]
     for name in config.models:
         yield f"model {name}", lambda name=name: _model(config, name)  # type: ignore[misc]
+    for name in config.delivered:
+        yield f"delivery {name}", lambda name=name: _delivery(config, name)  # type: ignore[misc]
     yield "broker", lambda: _broker(config)
 
 
@@ -95,6 +103,34 @@ def _model(config: ApplianceConfig, name: str) -> str:
             return f"version {version} is loaded by {model.engine}: {model.engine_reason}"
         finally:
             loader.unload()
+
+
+def _delivery(config: ApplianceConfig, name: str) -> str:
+    """Keys, source, and whose signature is on what lies there now. Nothing is downloaded but the statement."""
+    settings = config.delivered[name]
+    keys = read_public_keys(settings.trusted_keys)
+    folder = settings.golden_folder
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"golden_folder {folder} is no folder; make it, with a folder of pictures for each label.")
+    remote = open_remote(
+        settings.source,
+        config.delivery,
+        mirrors=settings.mirrors,
+        user_agent=f"inspection-appliance/{__version__} (check)",
+    )
+    try:
+        seen = remote.look()
+        listing = remote.list(seen)
+        file = next((one for one in listing.files if one.path == RELEASE_FILE), None)
+        if file is None:
+            raise ConfigError(f"What lies at {seen.reference} is not signed; `appliance sign` signs packages.")
+        statement, key = read_statement(remote.read(file, _STATEMENT_MAX_BYTES), keys)
+    finally:
+        remote.close()
+    return (
+        f"{seen.reference} holds release {statement.release} (version {statement.version}) of {statement.model}, "
+        f"signed by {key.name}"
+    )
 
 
 def _broker(config: ApplianceConfig) -> str:
