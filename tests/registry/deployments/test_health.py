@@ -91,6 +91,8 @@ class TestShadow:
     def test_what_was_not_measured_is_not_judged(self):
         report = shadow(max_score_drift=None, candidate_ms_median=None, serving_ms_median=None)
         assert judge_shadow(report, self.CONFIG, 60).outcome is Outcome.PASSED
+        for unknown in ("candidate_ms_median", "serving_ms_median"):
+            assert judge_shadow(shadow(**{unknown: None}), self.CONFIG, 60).outcome is Outcome.PASSED
 
     def test_an_idle_line_ends_it_after_its_time(self):
         report = shadow(parts=10, agreed=10, new_passes=0)
@@ -131,6 +133,7 @@ class TestCanary:
         assert judged.reason == ("new_rejects" if outcome is Outcome.FAILED else None)
 
     def test_an_idle_line_ends_it_after_its_time(self):
+        assert judge_canary(canary(parts=9, new_rejects=0), self.CONFIG, 86_400).outcome is Outcome.GO_ON
         assert judge_canary(canary(parts=9, new_rejects=0), self.CONFIG, 86_401).reason == "too_long"
 
 
@@ -183,6 +186,11 @@ class TestProbation:
         report = probation(failed_parts=60, baseline_parts=5, baseline_failed_parts=0)
         assert judge_probation(report, self.CONFIG, 60, DIGEST).outcome is Outcome.PASSED
         assert judge_probation({**report, "failed_parts": 140}, self.CONFIG, 60, DIGEST).reason == "fail_rise"
+
+    def test_thirty_parts_before_the_change_are_taken_at_their_word(self):
+        report = probation(failed_parts=50, baseline_parts=29, baseline_failed_parts=0)
+        assert judge_probation(report, self.CONFIG, 60, DIGEST).outcome is Outcome.PASSED
+        assert judge_probation({**report, "baseline_parts": 30}, self.CONFIG, 60, DIGEST).reason == "fail_rise"
 
     def test_nothing_passes_while_the_line_says_another_digest(self):
         for running in (OLD, None):

@@ -25,6 +25,10 @@ def test_the_tail_is_the_exact_binomial(parts, hits, percent):
     assert found == pytest.approx(exact(hits, parts, Fraction(percent, 100)), rel=1e-9, abs=1e-12)
 
 
+def test_a_very_small_chance_is_exact_too():
+    assert shares.tail(30, 100, 0.02) == pytest.approx(exact(30, 100, Fraction(2, 100)), rel=1e-9)
+
+
 def test_ten_million_parts_are_counted_in_no_time():
     assert 0 < shares.tail(200_500, 10_000_000, 0.02) < 0.2
     assert shares.tail(201_500, 10_000_000, 0.02) < 0.001

@@ -22,6 +22,7 @@ def at(day: str, clock: str) -> datetime:
         ("22:00-05:00", "Tue", "04:59", True),
         ("22:00-05:00", "Tue", "05:00", False),
         ("22:00-05:00", "Tue", "21:59", False),
+        ("21:59-05:59", "Tue", "05:58", True),
         ("Mon-Fri 22:00-05:00", "Sat", "03:00", True),  # Friday's
         ("Mon-Fri 22:00-05:00", "Sat", "22:00", False),
         ("Mon-Fri 22:00-05:00", "Mon", "03:00", False),  # Sunday's, which is none
