@@ -58,3 +58,4 @@ def test_it_outlives_a_restart():
 def test_a_key_has_its_limit(key):
     with pytest.raises(ApplianceError, match="1 to 128"):
         Answers().recall(key, b"", 0)
+    assert Answers().recall("x" * 128, b"", 0) is None
