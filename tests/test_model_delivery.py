@@ -2,7 +2,10 @@
 that disappoints is gone before anyone calls. Real registry, real commands, real appliance, real broker."""
 
 import json
+import os
 import shutil
+import signal
+from pathlib import Path
 
 import pytest
 from laptop import Laptop, settings
@@ -28,7 +31,7 @@ def box(tmp_path, broker, laptop, prepared):
     box.end()
 
 
-def ended(subscriber, release: int, timeout_s: float = 90) -> dict:
+def ended(subscriber, release: int, timeout_s: float = 150) -> dict:
     """The deployment of that release, when it is over."""
 
     def found():
@@ -67,3 +70,29 @@ def test_a_model_is_pushed_proven_and_served_and_one_that_disappoints_is_gone_by
     assert served[-1] == 2
     late = [one["sequence"] for one in results if not one["deadline_met"]]
     assert late == []
+
+
+@pytest.mark.timeout(300)
+def test_the_delivery_process_is_killed_and_the_line_does_not_notice(box, subscriber, laptop):
+    until(lambda: len(subscriber.results) > 30, "the line to judge parts with the factory's model")
+    laptop.deploy(laptop.trained(2), 2)
+    until(lambda: json.loads(subscriber.latest.get("deployment", b"{}")).get("state") == "shadowing", "the shadow", 120)
+    killed = children(box.process.pid, "appliance.delivery")
+    assert len(killed) == 1
+    os.kill(killed[0], signal.SIGKILL)
+    good = ended(subscriber, 1)
+    assert good["state"] == "success", good["detail"]
+    assert children(box.process.pid, "appliance.delivery") != killed
+    assert box.stop() == 0
+    assert subscriber.gaps == []
+    assert [one["sequence"] for one in subscriber.results if not one["deadline_met"]] == []
+
+
+def children(pid: int, module: str) -> list[int]:
+    """The processes that the line has started to run `module`."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in map(int, (task / "children").read_text().split()):
+            if f"-m\0{module}\0".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
