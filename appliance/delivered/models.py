@@ -46,8 +46,9 @@ class DeliveredModels:
         self._canaries: Mapping[str, Canary] = {}  # likewise
         self._wake = threading.Event()
         self._noticed_ns = time.monotonic_ns()
+        self._told: list[tuple[str, int, str]] = []
         self.moved: Callable[[], None] = lambda: None
-        """Called where a pointer has moved."""
+        """Called where a pointer has moved, or a version has come, gone or failed."""
         self.show: Callable[[Collection[str]], None] = lambda _models: None
         """Called with the models whose frames an examiner wants to see."""
         if self._models:
@@ -70,7 +71,10 @@ class DeliveredModels:
         noticed_ns, wishes = self._noticed_ns, self._wishes
         has_moved = [model.look(wishes[name], noticed_ns) for name, model in self._models.items()]
         self._set_canaries(wishes)
-        if any(has_moved):
+        states = [state for state in self._manager.states() if state.id.name in self._models]
+        told = [(state.id.name, state.id.version, state.manager_state.value) for state in states]
+        if any(has_moved) or told != self._told:
+            self._told = told
             self.moved()
         for name, canary in self._canaries.items():
             canary.measure(self._recipes_of(name))

@@ -130,7 +130,7 @@ def test_a_canary_ends_when_its_candidate_serves(line):
     line.models.look()
     until(lambda: line.serves(5), "the candidate to serve", 10)
     until(lambda: line.models.canary("surface") is None, "the canary to end", 10)
-    assert line.moves == 2
+    assert line.moves >= 4, "the line says it when something has changed: each second would be late"
 
 
 def test_the_same_wish_again_changes_nothing(line):
