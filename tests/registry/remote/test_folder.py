@@ -96,7 +96,6 @@ def test_folder_that_names_a_package(opened, releases):
     assert seen.identity == identity(releases / "12" / "release.json")
     assert seen.reference.endswith("/12/")
     remote.list(seen)
-    assert fetched(remote, "variables/variables.index", 5) == b"index"
     # the pointer moves: what is being fetched stays what it is
     (releases / "13").mkdir()
     (releases / "13" / "release.json").write_bytes(b"thirteen")
