@@ -74,17 +74,10 @@ def overview(document: Document, now: datetime) -> str:
 
 def listing(deployments: Sequence[Mapping[str, Any]], now: datetime) -> str:
     """Deployments, newest first."""
-    rows = [
-        (
-            one["id"],
-            one["model"],
-            _what(one),
-            _state(one),
-            age(one["created"], now),
-            clean(one["detail"] or wait_of(one) or ""),
-        )
-        for one in deployments
-    ]
+    rows = []
+    for one in deployments:
+        why = "; ".join(filter(None, (wait_of(one), one["detail"])))
+        rows.append((one["id"], one["model"], _what(one), _state(one), age(one["created"], now), clean(why)))
     return table(("DEPLOYMENT", "MODEL", "RELEASE", "STATE", "AGE", ""), rows)
 
 

@@ -37,6 +37,8 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
         "engine": "litert",
         "engine_reason": "the fastest that agrees",
         "digest": "sha256:88",
+        "release": None,
+        "is_pointer": False,
     }
     assert report["cameras"]["top"] == {
         "state": "online",

@@ -166,7 +166,8 @@ def test_the_handler_is_never_called_twice_at_once(server, handler, path):
     threads = [threading.Thread(target=ControlClient(path).ask, args=(Request(Verb.OVERVIEW), 10)) for _ in range(4)]
     for thread in threads:
         thread.start()
-    until(lambda: handler.asked, "the first request", 10)
+    until(lambda: len(server._serving) == 4 and handler.asked, "all of them", 10)
+    threading.Event().wait(0.1)  # those that were not held back would have come to the handler meanwhile
     handler.hold.set()
     for thread in threads:
         thread.join(10)
