@@ -189,6 +189,13 @@ def test_weights_exchanged_between_statement_and_signature(package, publisher, r
     assert weights.name in str(said)
 
 
+def test_an_extra_file_that_only_model_sig_knows(package, publisher, refused):
+    folder, statement = package
+    (folder / "assets.extra" / "late.txt").write_text("came after the statement")
+    (folder / "model.sig").write_bytes(sign_folder(folder, publisher.key))
+    assert refused(folder, statement).reason is Refusal.EXTRA_FILE
+
+
 def test_the_signature_of_one_and_the_statement_of_another(package, publisher, refused, tmp_path):
     """Both are the publisher's, and each is right by itself."""
     folder, statement = package
