@@ -27,12 +27,12 @@ def test_the_line_needs_no_delivery_process(store):
 
 
 def test_current_is_always_a_whole_release_while_they_come_and_go(store):
-    """Each of 120 is published, activated and collected while another thread reads as fast as it can."""
+    """Each of 40 is published, activated and collected while another thread reads as fast as it can."""
     view, seen, stop, wrong = StoreView(store.folder), [], threading.Event(), []
-    known = {digest(package(release)): package(release) for release in range(1, 121)}
+    known = {digest(package(release)): package(release) for release in range(1, 41)}
 
     def read():
-        while not stop.is_set():
+        while not stop.wait(0.001):
             held = view.current()
             if held is None or held.digest not in known:
                 wrong.append(held)
@@ -44,7 +44,7 @@ def test_current_is_always_a_whole_release_while_they_come_and_go(store):
     store.activate(1)
     reader = threading.Thread(target=read)
     reader.start()
-    for release in range(2, 121):
+    for release in range(2, 41):
         deploy(store, release)
         store.activate(release)
         store.collect(0)
@@ -53,7 +53,24 @@ def test_current_is_always_a_whole_release_while_they_come_and_go(store):
     assert wrong == []
     assert seen == sorted(seen)
     assert len(set(seen)) > 5
-    assert content_of(view.current().folder) == package(120)
+    assert content_of(view.current().folder) == package(40)
+
+
+def test_a_release_that_goes_while_it_is_looked_up_was_not_the_current_one_any_more(store, monkeypatch):
+    for release in (1, 2, 3):
+        deploy(store, release)
+    store.activate(1)
+    real = StoreView.named
+
+    def go_on(view, name):
+        monkeypatch.undo()
+        store.activate(2)
+        store.activate(3)
+        store.remove(1)
+        return real(view, name)
+
+    monkeypatch.setattr(StoreView, "named", go_on)
+    assert StoreView(store.folder).current().release == 3
 
 
 def test_reading_does_not_ask_for_the_lock(store):
