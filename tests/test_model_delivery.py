@@ -90,9 +90,7 @@ def test_the_delivery_process_is_killed_and_the_line_does_not_notice(box, subscr
 
 def children(pid: int, module: str) -> list[int]:
     """The processes that the line has started to run `module`."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            if f"-m\0{module}\0".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(child)
-    return found
+    lines = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]
+    started = [int(child) for line in lines for child in line.read_text().split()]
+    wanted = f"-m\0{module}\0".encode()
+    return [child for child in started if wanted in Path(f"/proc/{child}/cmdline").read_bytes()]
