@@ -79,7 +79,7 @@ def _stopped(start: Start) -> Hold | None:
 
 
 def _ring(start: Start) -> Hold | None:
-    if bucket_of(start.box_id, start.key) < start.percent * 100:
+    if bucket_of(start.box_id, start.key) < round(start.percent * 100, 6):
         return None
     return Hold("ring", f"{start.percent:g} % of the boxes are asked to take it, and this is none of them")
 

@@ -1,3 +1,4 @@
+import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -99,6 +100,13 @@ class TestRings:
         assert one < ten < half < self.inside(100) == set(BOXES)
         assert len(one) == pytest.approx(100, abs=35)
         assert len(ten) == pytest.approx(1000, abs=100)
+
+    def test_the_last_bucket_of_a_ring(self):
+        for percent in (0.01, 0.29, 1.1, 57.0):
+            names = (f"box-{number}" for number in itertools.count())
+            last = next(box for box in names if bucket_of(box, DIGEST) == round(percent * 100))
+            assert may_start(replace(FREE, box_id=last, percent=percent)).waiting_for == "ring"
+            assert may_start(replace(FREE, box_id=last, percent=percent + 0.01)) is None
 
     def test_each_release_begins_with_other_boxes(self):
         assert len(self.inside(1) & {box for box in BOXES if bucket_of(box, "another") < 100}) < 10

@@ -34,6 +34,16 @@ def test_the_shortest_wish():
     assert read(tag="stable", spread_s=None).spread_s is None
 
 
+def test_at_its_limits_it_is_a_wish():
+    wish = read(release=2**53 - 1, request_id="r" * 128, percent=100, spread_s=604_800, issued="2026-11-20T20:31:04z")
+    assert (wish.release, len(wish.request_id), wish.percent, wish.spread_s) == (2**53 - 1, 128, 100.0, 604_800.0)
+    assert read(release=1, percent=0, spread_s=0).percent == 0.0
+    body = b'{"release": 7}'
+    read_desired(body + b" " * (BODY_MAX_BYTES - len(body)), requested_by="mqtt", request_id="r0")
+    with pytest.raises(WishRefused, match="4097 bytes"):
+        read_desired(body + b" " * (BODY_MAX_BYTES + 1 - len(body)), requested_by="mqtt", request_id="r0")
+
+
 def test_without_any_request_id_it_is_refused():
     with pytest.raises(WishRefused, match="request_id is missing"):
         read_desired({"release": 7}, requested_by="mqtt")
