@@ -52,6 +52,12 @@ def test_stop_is_heard_while_it_loads(bench):
     assert examiner.ended(10) == 0
 
 
+def test_it_ends_with_the_delivery_process_while_it_loads(bench):
+    examiner = bench.start(stand_in="hang")
+    examiner.link.close()
+    assert examiner.ended(20) == 3
+
+
 @pytest.mark.skipif(landlock.version() < 6, reason="this kernel's Landlock does not keep all of it from happening")
 def test_what_a_model_should_not_do_comes_to_nothing(bench):
     before = bench.config.read_text()
