@@ -57,13 +57,17 @@ def test_a_disk_that_fills_up_while_room_is_taken_leaves_what_came_before(store,
     before = {path: path.stat().st_size for path in (store.folder / "partial").iterdir()}
     assert len(before) == bool(came)
 
-    def full(_descriptor, _offset, _count):
+    real = blobs.take_room
+
+    def full(descriptor, offset, count):
+        real(descriptor, offset, count // 2)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(blobs, "take_room", full)
     with pytest.raises(NoSpace, match="is full; remove files there"):
         store.partial(sha256, 1_000_000)
     assert {path: path.stat().st_size for path in (store.folder / "partial").iterdir()} == before
+    assert sum(path.stat().st_blocks * 512 for path in before) < 100_000, "half of the room is no room"
 
 
 def test_room_for_a_download_is_taken_before_it_comes(store):
