@@ -60,7 +60,7 @@ def test_the_way_of_a_release_by_hand_and_each_document_of_it(box, publisher, ca
     publisher.publish(publisher.package(1))
     assert call("look")[0] == 0
     until(lambda: (state() or {}).get("waiting_for") == "approval", "the wait for a person", 30)
-    assert "waits for a person to approve it" in call()[1]
+    until(lambda: state() and "waits for a person's approval" in call()[1], "the word of it at the gateway", 10)
     assert call("approve", "surface")[0] == 0
     until(lambda: state()["state"] == "success", "the end", 30)
     assert call("pause", "surface")[1] == "surface is paused.\n"
