@@ -8,6 +8,8 @@ from typing import Final, Protocol, TextIO
 
 _REDRAWN_S: Final = 0.1
 _BAR: Final = 24
+_LABEL_MIN: Final = 10
+"""So much of a step's name stays on a narrow terminal; how far it is stays whole."""
 _CLEARED: Final = "\r\x1b[K"
 
 
@@ -86,8 +88,11 @@ class Bar:
 
     def _draw(self) -> None:
         self._drawn = self._clock()
-        line = f"{self._what}{self._middle()}"
-        self._out.write(_CLEARED + line[: shutil.get_terminal_size().columns - 1])
+        middle, what = self._middle(), self._what or ""
+        room = max(_LABEL_MIN, shutil.get_terminal_size().columns - 1 - len(middle))
+        if len(what) > room:
+            what = f"{what[: room - 1]}…"
+        self._out.write(_CLEARED + what + middle)
         self._out.flush()
 
     def _middle(self) -> str:

@@ -82,6 +82,17 @@ def test_a_bar_shows_share_and_rate_and_stays_as_one_line():
     assert out.getvalue()[before:].count("\r") == 1, "ten times a second at most"
 
 
+def test_a_long_name_gives_way_to_how_far_it_is(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    out = io.StringIO()
+    bar = Bar(out, clock=lambda: 0.0)
+    bar.step("Pushing to oci+http://registry.local/models/surface:stable", 100)
+    drawn = out.getvalue().split("\r\x1b[K")[-1]
+    assert len(drawn) < 80
+    assert drawn.startswith("Pushing to oci+")
+    assert drawn.endswith("    0%  0 B of 100 B")
+
+
 def test_lines_for_files_and_pipes():
     out = io.StringIO()
     lines = progress_on(out)

@@ -150,6 +150,14 @@ def test_the_signature_of_the_standard_tool_is_kept_and_checked(package, keys, a
     assert "has no model.sig to keep" in appliance(*sign).sentence
 
 
+def test_a_signature_over_this_release_cannot_be_kept_for_another(signed, keys, appliance):
+    before = (signed / "release.json").read_bytes()
+    said = appliance("sign", signed, "--key", keys / "plant.key", "--release", 9, "--keep-signature")
+    assert said.code == 1
+    assert "covers the release.json that is there, which would change now" in said.sentence
+    assert (signed / "release.json").read_bytes() == before
+
+
 def test_a_statement_is_an_envelope_that_other_tools_read(signed):
     envelope = json.loads((signed / "release.json").read_text())
     assert envelope["payloadType"] == "application/vnd.inspection-appliance.release+json"
