@@ -201,7 +201,8 @@ with mlflow.start_run() as run:
 by_run = client.create_model_version("surface", f"runs:/{run.info.run_id}/package", run.info.run_id)
 client.set_registered_model_alias("surface", "champion", by_run.version)
 client.create_registered_model("direct")
-direct = client.create_model_version("direct", client.get_run(run.info.run_id).info.artifact_uri + "/package")
+uri = client.get_run(run.info.run_id).info.artifact_uri + "/package"
+direct = client.create_model_version("direct", uri, run.info.run_id)
 client.set_registered_model_alias("direct", "champion", direct.version)
 model = mlflow.initialize_logged_model(name="logged")
 with open(sys.argv[2] + "/MLmodel", "w") as file:
