@@ -109,6 +109,14 @@ def _by_a_call_within_a_call(graph):
     graph.graph_def.node[-2].input.append("if")
 
 
+def _by_a_function_that_calls_it(graph):
+    function = graph.graph_def.library.function.add()
+    function.signature.name = "outer"
+    function.node_def.add(name="call", op="PartitionedCall").attr["f"].func.name = "traced_save"
+    graph.graph_def.node.add(name="out", op="outer")
+    graph.graph_def.node[-2].input.append("out")
+
+
 def _by_name(graph):
     graph.graph_def.node.add(name="direct", op="traced_save")
     graph.graph_def.node[-2].input.append("direct")
@@ -145,7 +153,8 @@ def test_a_saver_is_in_every_model(graph_in):
 @pytest.mark.parametrize(
     "reach",
     [
-        _as_control_input, _by_a_chain, _by_a_call, _by_a_call_within_a_call, _by_name, _when_restoring,
+        _as_control_input, _by_a_chain, _by_a_call, _by_a_call_within_a_call,
+        _by_a_function_that_calls_it, _by_name, _when_restoring,
         _when_initialising, _by_the_init_signature, _as_an_output, _as_a_sparse_output, _as_a_composite_output,
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """OpenSSF's own `model_signing`: what it signs is verified here, what is signed here it verifies."""
 
+import re
 import subprocess
 
 import pytest
@@ -53,7 +54,8 @@ def test_the_tool_verifies_ours(tool, package, stranger):
     assert tool("verify", folder, key=stranger.files[1]).returncode
     (folder / "release.json").write_bytes(b"{}")
     ran = tool("verify", folder)
-    assert "Hash mismatch for 'release.json'" in ran.stdout + ran.stderr
+    assert ran.returncode
+    assert re.search(r"Hash mismatch for \\?'release\.json", ran.stdout + ran.stderr)
 
 
 def test_the_tool_verifies_ours_without_the_statement(tool, folder, publisher):
