@@ -83,10 +83,13 @@ class Examiner:
         return int(child)
 
     def end(self) -> None:
+        """It hears that its link is gone, and leaves nothing behind."""
         self.link.close()
-        if self.process.poll() is None:
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
 
 class Bench:
