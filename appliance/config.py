@@ -216,8 +216,11 @@ def _absolute(config: ApplianceConfig, folder: Path) -> ApplianceConfig:
         for key in ("credentials_file", "ca_file")
         for own in (getattr(config.delivery, key),)
     }
+    tokens = config.http.tokens_file
+    http = config.http.model_copy(update={"tokens_file": None if tokens is None else folder / tokens})
     return config.model_copy(
         update={
+            "http": http,
             "delivery": config.delivery.model_copy(update=files),
             "station": station,
             "models": models,

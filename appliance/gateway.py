@@ -51,8 +51,7 @@ class Gateway:
     run() is the process' main thread.
     """
 
-    def __init__(self, config: ApplianceConfig, link: Link, config_folder: Path = Path()) -> None:
-        """`config_folder`: what relative paths of http are relative to."""
+    def __init__(self, config: ApplianceConfig, link: Link) -> None:
         self._config = config
         self._link = link
         self._board = Board()
@@ -65,8 +64,7 @@ class Gateway:
             topics=config.mqtt.topics if config.delivered else (),
             on_received=self._received,
         )
-        tokens = config.http.tokens_file
-        self._access = Access(None if tokens is None else config_folder / tokens, config.http.names)
+        self._access = Access(config.http.tokens_file, config.http.names)
         self._control = ControlClient(config.station.state_folder / "models" / "control.sock")
         self._deployments = Newest()
         self._desk = Desk(

@@ -1,4 +1,4 @@
-"""The wire between the line's process and the gateway's: a socket pair with small datagrams.
+"""The wire between the line's process and a child of it: a socket pair with small datagrams.
 
 Hints only. Everything that must not be lost is on disk; a message that does not fit into the socket's buffer is
 dropped, and the next one says more.
@@ -20,7 +20,7 @@ class Message:
     """One datagram."""
 
     kind: str
-    """status, recorded, drain (to the gateway); acknowledged (to the line)."""
+    """status, recorded, drain (to the gateway); status, stop (to the delivery process); acknowledged, wish, look (to us)."""
     body: Mapping[str, Any]
 
 

@@ -86,6 +86,7 @@ class Commands:
             chosen = self._chosen(request)
             for model in chosen:
                 model.records.audit(request.who, request.source, "look")
+                model.watcher.forget()
                 model.watcher.look_now()
             return Answer(202, {"models": [model.model for model in chosen]})
         asked = self._of(request)

@@ -41,11 +41,13 @@ _LINE_SPEAKS_S: Final = 60.0
 _LINE: Final = "line"
 _SWITCHED: Final = frozenset({State.PROBATION, State.ROLLING_BACK})
 """Whatever goes wrong here, what serves is the candidate: the way out is back."""
-_BAD: Final = frozenset({State.REJECTED, State.FAILED, State.ROLLED_BACK, State.ROLLBACK_FAILED})
-_NOT_ITS_FAULT: Final = frozenset(
-    {"disk_full", "network", "expired", "not_yet_valid", "moved", "too_slow", "redirect", "operator"}
-)
+_DISAPPOINTING: Final = frozenset({State.FAILED, State.ROLLED_BACK, State.ROLLBACK_FAILED})
+_NOT_ITS_FAULT: Final = frozenset({"disk_full", "store", "network", "operator", "site_pictures"})
 """Reasons that say nothing of the content: the same digest may come again."""
+_PASSING: Final = frozenset({"expired", "not_yet_valid", "disk_full", "store", "timed_out", "too_slow", "moved"})
+"""Reasons of the moment: a clock, a disk, a link. The same release is offered again later."""
+_ITS_OWN: Final = frozenset({"forbidden_op", "input_spec"})
+"""Reasons of a rejection that lie in the content. The others are of its statement or of the way it came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +206,9 @@ class Courier:
 
     def _learn(self, live: Deployment) -> None:
         def change(facts: Facts) -> Facts:
-            if live.identity:
+            if live.identity and live.reason not in _PASSING:
                 facts = facts.having_handled(live.identity, live.id)
-            if live.digest and live.state in _BAD and live.reason not in _NOT_ITS_FAULT:
+            if live.digest and _is_remembered(live):
                 facts = facts.remembering(live.digest, live.reason or live.state.value)
             if live.release is not None and live.state is State.SUCCESS:
                 facts = facts.having_proven(live.release)
@@ -251,6 +253,13 @@ class Courier:
             self.course.tell(Crashed(line=started != before))
         if started is not None and started != before:
             self.records.note(_LINE, {"started_utc": started})
+
+
+def _is_remembered(live: Deployment) -> bool:
+    """Whether the same content would end so again."""
+    if live.state is State.REJECTED:
+        return live.reason in _ITS_OWN
+    return live.state in _DISAPPOINTING and live.reason not in _NOT_ITS_FAULT
 
 
 def _never(never: Never) -> Event:

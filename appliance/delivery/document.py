@@ -5,21 +5,24 @@ from typing import Any, Final
 
 from appliance.delivery.model import ModelDelivery
 from appliance.delivery.records import utc
-from appliance.registry.deployments.states import ON_DISK
+from appliance.registry.deployments.states import ON_DISK, TRANSITIONS
 from appliance.registry.store.held import Held
 
 _SHOWN: Final = 50
+_ON_DISK: Final = frozenset(state.value for state in ON_DISK)
+_UNDER_WAY: Final = frozenset(state.value for state in TRANSITIONS)
 
 
 def document_of(station: str, models: Sequence[ModelDelivery]) -> dict[str, Any]:
     """See `appliance.steering.document`. Some milliseconds: it reads the history from the disk."""
-    ended = [one for model in models for one in _known(model)]
+    known = {model.model: _known(model) for model in models}
+    every = [one for ones in known.values() for one in ones]
     return {
         "schema_version": 1,
         "station": station,
         "at": utc(),
-        "models": {model.model: _model(model) for model in models},
-        "deployments": sorted(ended, key=lambda one: str(one["created"]), reverse=True)[:_SHOWN],
+        "models": {model.model: _model(model, known[model.model]) for model in models},
+        "deployments": sorted(every, key=lambda one: str(one["created"]), reverse=True)[:_SHOWN],
     }
 
 
@@ -33,17 +36,17 @@ def _known(model: ModelDelivery) -> list[Mapping[str, Any]]:
     return sorted(known.values(), key=lambda one: str(one["created"]), reverse=True)
 
 
-def _model(model: ModelDelivery) -> dict[str, Any]:
-    facts, flags, live = model.records.facts, model.flags(), model.courier.live
+def _model(model: ModelDelivery, known: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    facts, flags = model.records.facts, model.flags()
+    live = next((one for one in known if one["state"] in _UNDER_WAY), None)
     with model.records.lock:
         current, previous, factory = model.store.current, model.store.previous, model.store.factory
         held = [one.release for one in model.store.releases()]
-    known = _known(model)
     newest = model.watcher.newest
     is_new = newest is not None and newest.identity not in facts.handled
     candidate = None
-    if live is not None and live.release is not None and live.state in ON_DISK:
-        candidate = {"release": live.release, "version": live.version, "digest": live.digest}
+    if live is not None and live["release"] is not None and live["state"] in _ON_DISK:
+        candidate = {key: live[key] for key in ("release", "version", "digest")}
     return {
         "active": _release(current),
         "previous": _release(previous),
@@ -57,7 +60,7 @@ def _model(model: ModelDelivery) -> dict[str, Any]:
         },
         "flag_details": _details(model),
         "update_available": {"reference": newest.reference} if newest is not None and is_new and live is None else None,
-        "deployment": live.as_json() if live is not None else next(iter(known), None),
+        "deployment": live or next(iter(known), None),
         "last_looked": model.watcher.last_looked,
         "next_look": model.watcher.next_look(),
         "held": held,

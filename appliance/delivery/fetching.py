@@ -28,6 +28,7 @@ from appliance.registry.deployments.events import (
     Verified,
 )
 from appliance.registry.deployments.polling import Polling, unanswered
+from appliance.registry.deployments.states import State
 from appliance.registry.errors import Refusal, Rejected, Unavailable
 from appliance.registry.package.check import BoxFacts, check_statement
 from appliance.registry.package.files import BESIDE, RELEASE_FILE, SIGNATURE_FILE, PackageFile
@@ -126,9 +127,17 @@ class Fetching:
 
     def clear(self, deployment: Deployment) -> None:
         """Leave nothing of a package that was not to be trusted, or is not wanted any more. Raises: StoreError."""
-        if not deployment.identity.startswith(HELD):
-            with self._records.lock:
-                self._store.discard(deployment.release)
+        if deployment.identity.startswith(HELD):
+            return
+        with self._records.lock:
+            self._store.discard(deployment.release)
+            pointed = {held.release for held in (self._store.current, self._store.previous) if held is not None}
+            if (
+                deployment.state is State.REJECTED
+                and deployment.release is not None
+                and deployment.release not in pointed
+            ):
+                self._store.remove(deployment.release)
 
     # What is here already ----------------------------------------------------------------------------------------
 
@@ -178,6 +187,8 @@ class Fetching:
         facts = self._records.facts
         check_statement(statement, self._trust.facts_for_statement(facts), datetime.now(timezone.utc))
         logger.info("Release %d of %s is signed by %s.", statement.release, statement.model, key.name)
+        # Said and signed for this line: a package that cannot be had, or does not prove itself, hides no revocation.
+        self._records.learn(lambda known: _having_revoked(known, statement))
         self._course.tell(StatementVerified(statement.version, statement.release, statement.digest, statement.size))
         refusal = self._refused_before(deployment, statement)
         if refusal is not None:
@@ -317,16 +328,20 @@ def _beside(statement_file: RemoteFile, file: PackageFile) -> RemoteFile:
     return RemoteFile(file.path, file.size, file.sha256, folder + file.path)
 
 
+def _having_revoked(facts: Facts, statement: Statement) -> Facts:
+    """What it revokes is revoked from now on."""
+    return replace(facts, revoked=tuple(dict.fromkeys((*facts.revoked, *statement.revokes))))
+
+
 def _having_verified(facts: Facts, statement: Statement) -> Facts:
-    """Floors rise, and what it revokes is revoked from now on."""
+    """Floors rise."""
     is_newest = statement.release >= facts.release_floor
     return replace(
-        facts,
+        _having_revoked(facts, statement),
         release_floor=max(facts.release_floor, statement.release),
         floor_digest=statement.digest if is_newest else facts.floor_digest,
         time_floor=max(facts.time_floor or "", utc(statement.issued)),
         versions={**facts.versions, str(statement.version): statement.digest},
-        revoked=tuple(dict.fromkeys((*facts.revoked, *statement.revokes))),
     )
 
 

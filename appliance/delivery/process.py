@@ -27,7 +27,7 @@ from appliance.steering.server import ControlServer
 logger = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.5
-_SHOWN_S: Final = 0.2
+_SHOWN_S: Final = 0.5
 """The document is told so often at most, while a download counts its bytes."""
 _SEEN_TO_S: Final = 5.0
 _JOIN_S: Final = 10.0

@@ -55,6 +55,7 @@ class Switching:
     def canary(self, deployment: Deployment) -> Event:
         """Both models judge, and a part passes only where both pass it. Raises: Moved, Stopping, StoreError."""
         release = _known(deployment.release)
+        self._note_baseline(deployment.model)  # what the candidate rejects from now on is not what was usual
         self._line.wish(deployment.model, candidate=release, canary=True)
         try:
             trouble = self._loaded(deployment.model, release)
@@ -92,7 +93,8 @@ class Switching:
                 return Failed("load_error", trouble)
             if deployment.digest in self._records.facts.revoked:
                 return Failed("revoked", "It was revoked while it proved itself.")
-            self._note_baseline(model)
+            if not self._strategy.canary.parts:
+                self._note_baseline(model)
             with self._records.lock:
                 self._store.activate(release, after_rename=self._line.nudge)
         self._line.nudge()
@@ -130,27 +132,29 @@ class Switching:
         release, model = _known(deployment.release), deployment.model
         try:
             with self._records.lock:
-                current = self._store.current
-                target = None if deployment.previous is None else self._store.held(deployment.previous)
-            if current is None or current.release == release:
-                if target is None:
-                    return RollbackFailed("No release before it is on this box; it serves on.")
-                self._line.wish(model, candidate=None, keep=(target.release,), shadow=False, canary=False)
-                if not self._is_loaded(model, target):
-                    trouble = self._loaded(model, target.release)
-                    if trouble is not None:
-                        return RollbackFailed(
-                            f"The release before cannot serve: {trouble} Release {release} serves on."
-                        )
-                self._move_back(target)
+                current, before = self._store.current, self._store.previous
+                back = deployment.previous if deployment.previous is not None or before is None else before.release
+                target = None if back is None else self._store.held(back)
+            if current is not None and current.release != release:
+                return self._arrived(model, current.release)  # it was never switched, or is back already
+            if target is None:
+                return RollbackFailed("No release before it is on this box; it serves on.")
+            self._line.wish(model, candidate=None, keep=(target.release,), shadow=False, canary=False)
+            trouble = None if self._is_loaded(model, target) else self._loaded(model, target.release)
+            if trouble is not None:
+                return RollbackFailed(f"The release before cannot serve: {trouble} Release {release} serves on.")
+            self._move_back(target)
         except StoreError as error:
             return RollbackFailed(f"{error} Release {release} serves on.")
+        return self._arrived(model, target.release)
+
+    def _arrived(self, model: str, release: int) -> Event:
+        """Wait until the line serves what the disk says again. Raises: Moved, Stopping."""
         self._line.nudge()
         self._line.wish(model, candidate=None, keep=(), shadow=False, canary=False)
-        back = deployment.previous
-        followed = self._course.wait_until(lambda: _serves(self._line.of(model), back), _SWAPS_S)
+        followed = self._course.wait_until(lambda: _serves(self._line.of(model), release), _SWAPS_S)
         if not followed and self._line.status() is not None:
-            return RollbackFailed(f"The line does not serve release {back} within {_SWAPS_S:g} s; see its health.")
+            return RollbackFailed(f"The line does not serve release {release} within {_SWAPS_S:g} s; see its health.")
         return RolledBack()
 
     def _move_back(self, target: Held) -> None:

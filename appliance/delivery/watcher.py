@@ -16,6 +16,8 @@ from appliance.registry.remote.protocol import Remote, Seen
 
 logger = logging.getLogger(__name__)
 
+_AGAIN_S = 21_600.0
+"""What ended for a reason of the moment (a clock, a full disk) is offered again so much later."""
 _FIRST_LOOK_MAX_S = 30.0
 """After a start a box looks within so long, or within its polling period where that is shorter."""
 
@@ -44,7 +46,7 @@ class Watcher:
         self._woken = threading.Condition()
         self._polling = first_look(box_id, min(period_s, _FIRST_LOOK_MAX_S), time.monotonic())  # guarded by _woken
         self._is_stopping = False  # guarded by _woken
-        self._offered: str | None = None
+        self._offered: tuple[str | None, float] = None, 0.0
         self.newest: Seen | None = None
         """What the source showed at the last look."""
         self.problem: str | None = None
@@ -73,8 +75,8 @@ class Watcher:
             self._woken.notify_all()
 
     def forget(self) -> None:
-        """Offer again what was offered before."""
-        self._offered = None
+        """Offer again what was offered before, where no deployment has dealt with it for good."""
+        self._offered = None, 0.0
 
     def stop(self) -> None:
         """End run()."""
@@ -121,7 +123,9 @@ class Watcher:
             self._polling = polling
 
     def _note(self, seen: Seen) -> None:
-        """When it was looked at is not written each time: it is not worth the wear of the disk."""
-        if seen.identity != self._offered and seen.identity not in self._records.facts.handled:
-            self._offered = seen.identity
+        """Offer it, where it is new. When it was looked at is not written: that is not worth the wear of the disk."""
+        identity, at_s = self._offered
+        is_due = seen.identity != identity or time.monotonic() - at_s > _AGAIN_S
+        if is_due and seen.identity not in self._records.facts.handled:
+            self._offered = seen.identity, time.monotonic()
             self._found(seen)

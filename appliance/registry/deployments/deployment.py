@@ -32,7 +32,7 @@ class Deployment:
     detail: str | None = None
     """The same as a sentence for people."""
     waiting_for: str | None = None
-    """turn, start, window, approval, ring, pin, pause: why it does not go on by itself at present."""
+    """turn, start, window, approval, ring, pin, pause, network: why it does not go on by itself at present."""
     version: int | None = None
     release: int | None = None
     digest: str | None = None
