@@ -256,7 +256,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.setpriority(os.PRIO_PROCESS, 0, _GATEWAY_NICE)  # telling others can wait for the verdict
     config = load_config(options.config)
     log.setup(logging.getLevelName(config.station.log_level.upper()))
-    return Gateway(config, Link.inherited(options.link), options.config.resolve().parent).run()
+    return Gateway(config, Link.inherited(options.link)).run()
 
 
 if __name__ == "__main__":

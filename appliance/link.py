@@ -20,7 +20,8 @@ class Message:
     """One datagram."""
 
     kind: str
-    """status, recorded, drain (to the gateway); status, stop (to the delivery process); acknowledged, wish, look (to us)."""
+    """To the gateway: status, recorded, drain; it says acknowledged. To the surface: stop. To the delivery process:
+    status, stop; it says wish and look."""
     body: Mapping[str, Any]
 
 
