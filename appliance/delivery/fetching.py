@@ -225,7 +225,9 @@ class Fetching:
         with self._records.lock:
             missing = [file for file in statement.files if not self._store.holds(file.sha256)]
             self._store.reserve(sum(file.size for file in missing))
-        counted = _Counted(self._course, statement.size - sum(file.size for file in missing))
+        live = self._course.live
+        fetched = 0 if live is None else live.bytes_fetched
+        counted = _Counted(self._course, statement.size - sum(file.size for file in missing), fetched)
         for file in missing:
             place = offered.get(file.path) or _beside(offered[RELEASE_FILE], file)
             try:
@@ -266,10 +268,11 @@ class Fetching:
 class _Counted:
     """How far a download got; told some times a second, and a place where it can be stopped."""
 
-    def __init__(self, course: Course, here: int) -> None:
+    def __init__(self, course: Course, here: int, fetched: int) -> None:
+        """`here`: bytes that need not come; `fetched`: bytes that came in earlier attempts."""
         self._course = course
         self._done = here
-        self._fetched = 0
+        self._fetched = fetched
         self._told_s = 0.0
 
     def was_here(self, count: int) -> None:
