@@ -10,6 +10,7 @@ SCREWS = Path(__file__).parents[2] / "shared" / "data" / "defects" / "screws"
 
 
 @pytest.mark.skipif(not SCREWS.is_dir(), reason=f"NOT VERIFIED: the photographs are not at {SCREWS}")
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_parts_that_the_training_never_saw_get_the_verdict_of_their_label(appliance, subscriber, tmp_path):
     trained = train(SCREWS, tmp_path / "models", seed=3)

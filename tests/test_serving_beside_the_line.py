@@ -231,6 +231,7 @@ def test_a_serving_process_that_is_killed_comes_back_and_the_line_judges_on(appl
     assert_no_part_was_missed(subscriber)
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_said_tried_again_and_stops_nothing(appliance, subscriber, client):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", client.rest_port))
@@ -304,6 +305,7 @@ def test_what_is_no_request_at_all_harms_nobody(appliance, subscriber, client):
     assert_no_part_was_missed(subscriber)
 
 
+@pytest.mark.slow
 def test_a_slow_model_keeps_its_clients_waiting_and_nobody_else(appliance, subscriber, client, tmp_path):
     """More than may wait are refused at once; status is told meanwhile, and parts are judged."""
     version = tmp_path / "slow" / "1"

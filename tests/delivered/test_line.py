@@ -186,6 +186,7 @@ def test_a_model_is_swapped_and_swapped_back_by_a_pointer_between_two_parts(deli
     assert changes == [(1, 2), (2, 1)]
 
 
+@pytest.mark.slow
 def test_the_line_starts_with_what_current_names_without_any_delivery_process(delivered, subscriber):
     line = delivered()
     line.adopt()
@@ -212,6 +213,7 @@ def test_a_model_that_changed_on_the_disk_is_not_loaded_and_health_says_so(deliv
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_when_the_delivery_process_dies_the_line_goes_on_and_tries_nothing_out(delivered, subscriber):
     line = delivered()
     line.adopt()

@@ -175,6 +175,8 @@ class Rig:
         self.delivery = ModelDelivery(
             "surface", self.config, folder / "none.toml", self.line.line, None, Turn(), None, self._changed
         )
+        self.delivery.watcher._period_s = 0.1  # no operator may set it so low
+        self.delivery.watcher.look_now()
         self._threads: list[threading.Thread] = []
         self._ticking = threading.Event()
         self.crash: BaseException | None = None

@@ -38,7 +38,7 @@ def sweep(place: Path, first: int, step: int, timeout_s: int) -> tuple[int, int]
 
 
 def test_a_delivery_that_is_killed_goes_on_and_ends_as_it_would_have(memory):
-    changes, killed = sweep(memory, 17, 71, 110)
+    changes, killed = sweep(memory, 17, 37, 110)
     assert changes > 200
     assert killed > 4
 

@@ -26,6 +26,7 @@ def barely_trained(tmp_path_factory):
     return version
 
 
+@pytest.mark.slow
 def test_training_writes_a_version_with_its_metadata(barely_trained):
     said = json.loads((barely_trained / "assets.extra" / "inspection.json").read_text())
     assert said["labels"] == ["good", "scratch", "dent", "missing_hole", "stain"]
@@ -34,6 +35,7 @@ def test_training_writes_a_version_with_its_metadata(barely_trained):
     assert (barely_trained / "saved_model.pb").is_file()
 
 
+@pytest.mark.slow
 def test_measuring_counts_every_part_and_gives_bounds(barely_trained):
     page = run("evaluate.py", "--model", barely_trained, "--scenes", 1, "--parts", 12)
     rows = [line.split("|") for line in page.splitlines() if line.startswith(("| good ", "| scratch ", "| dent "))]

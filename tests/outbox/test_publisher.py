@@ -246,7 +246,7 @@ def test_health_does_not_wait_for_the_end_of_a_backlog(open_outbox, tmp_path, pu
         publisher = publish(broker)
         publisher.publish_retained("health", b"{}")
         assert publisher.wait_acknowledged(newest, 30)
-        listener.wait(lambda it: len(it.on("top/result")) == 4000, "all results")
+        listener.wait(lambda it: len(it.on("top/result")) == 4000, "all results", 90)
         publisher.stop(1)
     broker.stop()
     topics = [one.topic for one in listener.heard]

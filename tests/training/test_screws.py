@@ -17,7 +17,10 @@ from appliance.serving.ids import ServableId
 from camera.frame import Frame, PixelFormat
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "defects" / "screws"
-pytestmark = pytest.mark.skipif(not DATA.exists(), reason=f"the photographs are not at hand ({DATA})")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not DATA.exists(), reason=f"the photographs are not at hand ({DATA})"),
+]
 
 
 @pytest.fixture(scope="module")
