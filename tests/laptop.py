@@ -47,13 +47,18 @@ class Laptop:
         )  # fmt: skip
 
 
-def settings(laptop: Laptop, *, shadow_parts: int = 60, probation_parts: int = 150) -> str:
+def settings(
+    laptop: Laptop, *, shadow_parts: int = 60, probation_parts: int = 150, canary_parts: int = 0, approve: bool = False
+) -> str:
     """A box that follows it: short proofs, and a shadow that lets a disappointing model through."""
     return f"""
 [models.surface.delivery]
 source = "{laptop.destination}"
 trusted_keys = ["{laptop.folder / "plant.pub"}"]
 poll_s = 1
+approve = {str(approve).lower()}
+[models.surface.delivery.canary]
+parts = {canary_parts}
 [models.surface.delivery.shadow]
 parts = {shadow_parts}
 at_least_s = 1

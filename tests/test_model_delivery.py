@@ -88,6 +88,39 @@ def test_the_delivery_process_is_killed_and_the_line_does_not_notice(box, subscr
     assert [one["sequence"] for one in subscriber.results if not one["deadline_met"]] == []
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_canary_a_persons_approval_and_a_persons_rollback(tmp_path, broker, subscriber, laptop, prepared):
+    """The long way: both models judge for a while, a person says yes, and later takes it back."""
+    (tmp_path / "box").mkdir()
+    shutil.copytree(prepared, tmp_path / "box" / "state" / "prepared")
+    extra = settings(laptop, canary_parts=90, approve=True)
+    box = Appliance(
+        tmp_path / "box", broker.port, line=f"takt_ms = {TAKT_MS}", recipe="deadline_ms = 100", extra=extra
+    ).start()
+    steer = ("--box", f"http://127.0.0.1:{box.http_port}")
+    try:
+        until(lambda: len(subscriber.results) > 30, "the line to judge parts with the factory's model")
+        laptop.deploy(laptop.trained(2), 2)
+        told = lambda: json.loads(subscriber.latest.get("deployment", b"{}"))  # noqa: E731
+        until(lambda: told().get("waiting_for") == "approval", "it to wait for a person", 200)
+        assert {one["model"]["version"] for one in subscriber.results if one["model"]} == {1}
+        assert box.get("/deployments")[1]["deployments"][0]["reports"]["canary"]["parts"] >= 90
+        laptop.command("deployments", "approve", "surface", *steer)
+        assert ended(subscriber, 1)["state"] == "success"
+        until(lambda: subscriber.results[-1]["model"]["version"] == 2, "version 2 to judge")
+        laptop.command("deployments", "rollback", "surface", *steer)
+        until(lambda: subscriber.results[-1]["model"]["version"] == 1, "version 1 to judge again")
+        said = laptop.command("deployments", "audit", *steer)
+        assert "rollback" in said
+        assert "approve" in said
+        assert box.stop() == 0
+    finally:
+        box.end()
+    assert subscriber.gaps == []
+    assert [one["sequence"] for one in subscriber.results if not one["deadline_met"]] == []
+
+
 def children(pid: int, module: str) -> list[int]:
     """The processes that the line has started to run `module`."""
     lines = [task / "children" for task in Path(f"/proc/{pid}/task").iterdir()]

@@ -5,6 +5,8 @@ from delivery.publisher import Publisher
 from delivery.rig import PlayedCandidate, Rig
 
 from appliance.delivery.candidate import Trouble
+from appliance.runtimes.digest import digest_of
+from appliance.serving import FileSystemSource, Latest, WatchedServable
 
 
 @pytest.fixture
@@ -28,6 +30,21 @@ def test_a_release_is_fetched_proven_and_served(rig, publisher):
     assert ended["reports"]["probation"]["running_digest"] == ended["digest"]
     assert [path.name for path in (rig.store_folder / "serving").iterdir()] == ["2"]
     assert rig.line.served[-1] == 1
+
+
+def test_what_serves_can_be_read_by_any_model_server(rig, publisher):
+    """`serving` is a base_path in TensorFlow Serving's layout, with what is current and nothing else."""
+    publisher.publish(publisher.package(1))
+    rig.ended(1)
+    found = {}
+    watched = WatchedServable("surface", rig.store_folder / "serving", Latest(3))
+    source = FileSystemSource(
+        [watched], lambda new, folder: (new.version, folder), lambda _, versions: found.update(versions)
+    )
+    source.poll()
+    assert list(found) == [2]
+    assert (found[2][1] / "saved_model.pb").is_file()
+    assert digest_of(found[2][1]) == rig.delivery.store.current.digest
 
 
 def test_a_release_that_disappoints_in_probation_goes_back_by_itself(rig, publisher):
