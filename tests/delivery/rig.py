@@ -1,9 +1,11 @@
 """A delivery without a line: the real courier, store, client and rules; the line and the examiner are played."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
+from typing import Any
 
 from delivery.publisher import Publisher
 from running import BASE, DEMO_MODEL, until
@@ -17,6 +19,7 @@ from appliance.delivery.timing import Turn
 from appliance.registry.store.view import StoreView
 from appliance.status import CanaryStatus, DeliveredStatus, LineStatus, ReleaseStatus, ReleaseTally
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 ACCEPTED = {"passed": True, "golden_samples": 5, "golden_worst": 0.0, "sentence": "5 golden samples agree."}
 LOADED = {"seconds": 0.1, "memory_bytes": 1, "engine": "litert", "engine_reason": "", "digest": "", "sealed": []}
 SHADOWED = {
@@ -25,7 +28,9 @@ SHADOWED = {
 }  # fmt: skip
 
 
-def configuration(folder: Path, publisher: Publisher, *, factory: Path = DEMO_MODEL, **delivery) -> ApplianceConfig:
+def configuration(
+    folder: Path, publisher: Publisher, *, factory: Path = DEMO_MODEL, limits: Mapping[str, Any] = NOTHING, **delivery
+) -> ApplianceConfig:
     """A box that follows the publisher's folder; short proofs unless `delivery` says otherwise."""
     settings = {
         "source": str(publisher.registry),
@@ -42,7 +47,7 @@ def configuration(folder: Path, publisher: Publisher, *, factory: Path = DEMO_MO
             "recipes": {"part": {"model": "surface", "deadline_ms": 100}},
             "models": {"surface": {"base_path": str(factory), "delivery": settings}},
             "mqtt": {"host": "127.0.0.1", "base_topic": BASE},
-            "delivery": {"ballast_mb": 0, "timeout_s": 2},
+            "delivery": {"ballast_mb": 0, "timeout_s": 2, **limits},
         }
     )
 

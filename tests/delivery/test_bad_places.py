@@ -42,12 +42,7 @@ def box(tmp_path, publisher, monkeypatch, place, **more) -> Rig:
             if file.is_file():
                 file.write_bytes(file.read_bytes() + b" ")
     port = more.pop("port", place.port)
-    limits = more.pop("limits", {})
-    rig = Rig(tmp_path, publisher, monkeypatch, factory=factory, source=f"http://127.0.0.1:{port}/", **more)
-    rig.delivery._config = rig.config.model_copy(
-        update={"delivery": rig.config.delivery.model_copy(update={"timeout_s": 2.0, **limits})}
-    )
-    return rig
+    return Rig(tmp_path, publisher, monkeypatch, factory=factory, source=f"http://127.0.0.1:{port}/", **more)
 
 
 def is_clean(rig: Rig) -> bool:
