@@ -151,6 +151,21 @@ def test_a_revoked_digest_and_the_one_that_serves(rig, publisher):
     assert (ended["state"], ended["reason"]) == ("rejected", "revoked")
 
 
+def test_a_package_that_cannot_be_had_hides_no_revocation(rig, publisher):
+    """Its statement was signed; what it revokes counts, whatever becomes of its files."""
+    publisher.publish(publisher.package(1, products=["housing-a"]))
+    first = rig.ended(1)
+
+    def act():
+        package = publisher.package(2, products=["housing-a"], revokes=[first["digest"]])
+        (package / "assets.extra" / "inspection.json").unlink()
+        publisher.publish(package)
+
+    assert rig.next_end(act)["state"] == "rejected"
+    assert first["digest"] in rig.delivery.records.facts.revoked
+    assert rig.delivery.flags().revoked
+
+
 def test_the_statement_of_one_and_the_weights_of_another(rig, publisher):
     def act():
         other = publisher.package(7, products=["housing-a"], change=lambda place: _flip(place / WEIGHTS))
