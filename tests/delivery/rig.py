@@ -61,6 +61,8 @@ class PlayedLine:
         self.started = started
         self.wish: dict = {"candidate": None, "keep": [], "shadow": False, "canary": False}
         self.unloadable: set[int] = set()
+        self.breaks_as_current: set[int] = set()
+        """Loads beside another, and cannot serve when it shall."""
         self.misbehaves: dict[int, dict] = {}
         """Per release: what its tally counts beside parts."""
         self.served: list[int] = []
@@ -84,11 +86,14 @@ class PlayedLine:
         loaded = []
         for release in dict.fromkeys(releases):
             held = self.view.held(release)
-            state, error = ("END", "it does not load.") if release in self.unloadable else ("AVAILABLE", None)
+            is_broken = release in self.unloadable
+            is_broken |= current is not None and release == current.release and release in self.breaks_as_current
+            state, error = ("END", "it does not load.") if is_broken else ("AVAILABLE", None)
             if held is not None:
                 loaded.append(ReleaseStatus(release, held.version, held.digest, state, error))
                 self.loaded.add(release)
-        if current is not None and current.release != self._pointer and current.release not in self.unloadable:
+        broken = self.unloadable | self.breaks_as_current
+        if current is not None and current.release != self._pointer and current.release not in broken:
             self._pointer = current.release
             self._tallies[current.release] = ReleaseTally(current.release, current.version, self.started)
         pointer = next((one for one in loaded if one.release == self._pointer), None)

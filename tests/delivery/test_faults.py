@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 from delivery.publisher import Publisher
-from delivery.rig import PlayedLine, Rig
+from delivery.rig import PlayedCandidate, PlayedLine, Rig
 from running import until
 
+from appliance.delivery.candidate import Trouble
 from appliance.registry.errors import NoSpace
 
 
@@ -51,6 +52,26 @@ def test_a_line_that_cannot_load_the_candidate_keeps_what_it_has(tmp_path, publi
         ended = rig.ended(1)
         assert (ended["state"], ended["reason"]) == ("failed", "load_error")
         assert set(rig.line.served) == {0}
+
+
+def test_a_line_that_loses_the_candidate_at_the_switch_gets_the_release_before_at_once(
+    tmp_path, publisher, monkeypatch
+):
+    with Rig(tmp_path, publisher, monkeypatch) as rig:
+        rig.line.breaks_as_current.add(1)
+        publisher.publish(publisher.package(1))
+        ended = rig.ended(1)
+        assert (ended["state"], ended["reason"]) == ("rolled_back", "not_running")
+        assert "cannot load it" in ended["detail"]
+        assert set(rig.line.served) == {0}
+
+
+def test_a_candidate_whose_process_dies_is_tried_three_times(tmp_path, publisher, monkeypatch):
+    with Rig(tmp_path, publisher, monkeypatch) as rig:
+        PlayedCandidate.opinions["1"] = Trouble("loading", "crashed", "Its process ended with signal 11.")
+        publisher.publish(publisher.package(1))
+        assert rig.ended(1)["state"] == "failed"
+        assert PlayedCandidate.started == ["1", "1", "1"]
 
 
 def test_a_line_that_restarts_again_and_again_in_probation_gets_the_release_before(tmp_path, publisher, monkeypatch):
