@@ -24,14 +24,14 @@ def laptop(tmp_path):
 @pytest.fixture
 def box(tmp_path, broker, laptop, prepared):
     (tmp_path / "box").mkdir()
-    box = Appliance(tmp_path / "box", broker.port, line=f"takt_ms = {TAKT_MS}", recipe="deadline_ms = 100",
+    box = Appliance(tmp_path / "box", broker.port, line=f"takt_ms = {TAKT_MS}", recipe="deadline_ms = 250",
                     extra=settings(laptop))  # fmt: skip
     shutil.copytree(prepared, tmp_path / "box" / "state" / "prepared")
     yield box.start()
     box.end()
 
 
-def ended(subscriber, release: int, timeout_s: float = 150) -> dict:
+def ended(subscriber, release: int, timeout_s: float = 250) -> dict:
     """The deployment of that release, when it is over."""
 
     def found():
@@ -42,7 +42,7 @@ def ended(subscriber, release: int, timeout_s: float = 150) -> dict:
     return until(found, f"release {release} to be served or gone", timeout_s)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_model_is_pushed_proven_and_served_and_one_that_disappoints_is_gone_by_itself(box, subscriber, laptop):
     until(lambda: len(subscriber.results) > 30, "the line to judge parts with the factory's model")
 
@@ -72,7 +72,7 @@ def test_a_model_is_pushed_proven_and_served_and_one_that_disappoints_is_gone_by
     assert late == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_delivery_process_is_killed_and_the_line_does_not_notice(box, subscriber, laptop):
     until(lambda: len(subscriber.results) > 30, "the line to judge parts with the factory's model")
     laptop.deploy(laptop.trained(2), 2)
@@ -89,14 +89,14 @@ def test_the_delivery_process_is_killed_and_the_line_does_not_notice(box, subscr
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 def test_a_canary_a_persons_approval_and_a_persons_rollback(tmp_path, broker, subscriber, laptop, prepared):
     """The long way: both models judge for a while, a person says yes, and later takes it back."""
     (tmp_path / "box").mkdir()
     shutil.copytree(prepared, tmp_path / "box" / "state" / "prepared")
     extra = settings(laptop, canary_parts=90, approve=True)
     box = Appliance(
-        tmp_path / "box", broker.port, line=f"takt_ms = {TAKT_MS}", recipe="deadline_ms = 100", extra=extra
+        tmp_path / "box", broker.port, line=f"takt_ms = {TAKT_MS}", recipe="deadline_ms = 250", extra=extra
     ).start()
     steer = ("--box", f"http://127.0.0.1:{box.http_port}")
     try:
