@@ -132,7 +132,7 @@ def test_a_camera_that_is_gone_fails_every_part_and_comes_back_by_itself(applian
     assert reasons[-1] != "CAMERA_LOST"
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)])
 def test_a_camera_driver_that_dies_or_hangs_is_replaced_and_every_part_has_its_result(appliance, subscriber, how):
     line = appliance().start("--parts", "100")
     until(lambda: len(subscriber.results) > 10, "first results")
@@ -205,6 +205,7 @@ def test_nothing_is_lost_while_the_broker_is_away(appliance, subscriber, broker)
     assert sorted(unique) == list(range(min(unique), min(unique) + 200))
 
 
+@pytest.mark.slow
 def test_a_broker_that_was_never_there_costs_nothing_but_time(appliance, tmp_path):
     line = appliance(broker_port=1).start("--parts", "30")
     until(lambda: "BROKER_AWAY" in json.dumps(line.get("/healthz")[1]), "the broker's absence in health")

@@ -72,6 +72,7 @@ def test_a_model_is_pushed_proven_and_served_and_one_that_disappoints_is_gone_by
     assert late == []
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_delivery_process_is_killed_and_the_line_does_not_notice(box, subscriber, laptop):
     until(lambda: len(subscriber.results) > 30, "the line to judge parts with the factory's model")

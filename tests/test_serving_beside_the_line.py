@@ -201,6 +201,7 @@ def test_no_request_fails_while_the_model_is_swapped_under_clients_and_camera(ap
     assert_no_part_was_missed(subscriber)
 
 
+@pytest.mark.slow
 def test_a_version_whose_recorded_requests_fail_judges_no_part(appliance, subscriber, client, tmp_path):
     base = tmp_path / "models"
     shutil.copytree(DEMO_MODEL / "1", base / "1")

@@ -213,7 +213,6 @@ def test_a_model_that_changed_on_the_disk_is_not_loaded_and_health_says_so(deliv
     assert line.stop() == 0
 
 
-@pytest.mark.slow
 def test_when_the_delivery_process_dies_the_line_goes_on_and_tries_nothing_out(delivered, subscriber):
     line = delivered()
     line.adopt()

@@ -165,6 +165,7 @@ def test_reload_changes_the_settings_and_keeps_the_process(box, subscriber):
     assert_nothing_lost(subscriber.results)
 
 
+@pytest.mark.slow
 def test_an_update_stops_the_line_delivers_and_starts_it_again(box, subscriber):
     box.start()
     more_results(subscriber, 5)
