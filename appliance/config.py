@@ -156,6 +156,11 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         """The line that packages have to be for."""
         return self.delivery.line or self.mqtt.base_topic.rpartition("/")[0] or self.mqtt.base_topic
 
+    @property
+    def control_socket(self) -> Path:
+        """Where the delivery process answers operators' requests."""
+        return self.station.state_folder / "models" / "control.sock"
+
     def store_of(self, model: str) -> Path:
         """The folder of a delivered model's store."""
         return self.station.state_folder / "models" / model

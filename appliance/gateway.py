@@ -65,7 +65,7 @@ class Gateway:
             on_received=self._received,
         )
         self._access = Access(config.http.tokens_file, config.http.names)
-        self._control = ControlClient(config.station.state_folder / "models" / "control.sock")
+        self._control = ControlClient(config.control_socket)
         self._deployments = Newest()
         self._desk = Desk(
             self._control.ask,

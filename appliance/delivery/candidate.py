@@ -65,8 +65,6 @@ class Candidate:
         self.shadow: Mapping[str, Any] | None = None
         self.trouble: Trouble | None = None
         """Set once; nothing more comes from it then."""
-        self.doing = "starting"
-        """What it said it does, for people."""
 
     def start(self) -> None:
         """Returns at once; what comes of it is told by `changed`. Raises: OSError."""
@@ -119,13 +117,11 @@ class Candidate:
 
     def _take(self, kind: str, body: Mapping[str, Any]) -> None:
         if kind == "loaded":
-            self.loaded, self.doing = body, "golden samples"
+            self.loaded = body
         elif kind == "accepted":
-            self.acceptance, self.doing = dict(body["report"]), "waiting"
+            self.acceptance = dict(body["report"])
         elif kind == "shadow":
-            self.shadow, self.doing = dict(body["report"]), "looking on"
-        elif kind == "progress":
-            self.doing = str(body["what"])[:200]
+            self.shadow = dict(body["report"])
         elif kind == "failed" and self.trouble is None:
             report = dict(body.get("report") or {})
             self.trouble = Trouble(str(body["stage"]), str(body["reason"])[:64], str(body["detail"])[:2000], report)

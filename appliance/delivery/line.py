@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
@@ -28,29 +28,23 @@ class Wish:
 
 
 class Line:
-    """Threads: take() and gone() by the one that listens to the link; the rest by any."""
+    """Threads: any."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._changed = threading.Condition()
-        self._status: LineStatus | None = None  # guarded by _changed
-        self._at_s = 0.0  # guarded by _changed
-        self._wishes: dict[str, Wish] = {}  # guarded by _changed
+        self._lock = threading.Lock()
+        self._status: LineStatus | None = None  # guarded by _lock
+        self._at_s = 0.0  # guarded by _lock
+        self._wishes: dict[str, Wish] = {}  # guarded by _lock
 
     def take(self, status: LineStatus) -> None:
         """The line's own words, newest."""
-        with self._changed:
+        with self._lock:
             self._status, self._at_s = status, time.monotonic()
-            self._changed.notify_all()
-
-    def wake(self) -> None:
-        """Whoever waits looks again: there is something else to see to."""
-        with self._changed:
-            self._changed.notify_all()
 
     def status(self) -> LineStatus | None:
         """The newest; None before the first, and where it is old."""
-        with self._changed:
+        with self._lock:
             return self._status if time.monotonic() - self._at_s < FRESH_S else None
 
     def of(self, model: str) -> DeliveredStatus | None:
@@ -58,20 +52,9 @@ class Line:
         status = self.status()
         return None if status is None else status.deliveries.get(model)
 
-    def wait(self, is_so: Callable[[], bool], timeout_s: float) -> bool:
-        """Until `is_so`, asked at each status; False where it was not so in time."""
-        limit = time.monotonic() + timeout_s
-        with self._changed:
-            while not is_so():
-                left_s = limit - time.monotonic()
-                if left_s <= 0:
-                    return False
-                self._changed.wait(left_s)
-        return True
-
     def wish(self, model: str, **changes: object) -> None:
         """Change what is wished of one model, and say so at once."""
-        with self._changed:
+        with self._lock:
             before = self._wishes.get(model, Wish())
             self._wishes[model] = replace(before, **changes)  # type: ignore[arg-type]
             is_new = self._wishes[model] != before
@@ -80,7 +63,7 @@ class Line:
 
     def wishes(self) -> Mapping[str, Wish]:
         """All of them, now."""
-        with self._changed:
+        with self._lock:
             return dict(self._wishes)
 
     def tell(self) -> None:

@@ -31,12 +31,6 @@ _SHOWN_S: Final = 0.5
 """The document is told so often at most, while a download counts its bytes."""
 _SEEN_TO_S: Final = 5.0
 _JOIN_S: Final = 10.0
-SOCKET: Final = "control.sock"
-
-
-def socket_of(config: ApplianceConfig) -> Path:
-    """Where operators' requests are answered."""
-    return config.station.state_folder / "models" / SOCKET
 
 
 class Delivery:
@@ -49,7 +43,7 @@ class Delivery:
         self._line = Line(link)
         self._shown = threading.Event()
         self._crashed: str | None = None
-        socket_of(config).parent.mkdir(parents=True, exist_ok=True)
+        config.control_socket.parent.mkdir(parents=True, exist_ok=True)
         rate = config.delivery.rate_limit_mbit
         limiter = None if rate is None else RateLimiter(rate * 1e6 / 8)
         turn = Turn()
@@ -58,7 +52,7 @@ class Delivery:
             for name in config.delivered
         }
         self._commands = Commands(config.station.name, self._models)
-        self._server = ControlServer(socket_of(config), self._commands.handle)
+        self._server = ControlServer(config.control_socket, self._commands.handle)
 
     def run(self) -> int:
         """Until the line is gone, or says that it ends. Returns the process' exit code."""
@@ -75,7 +69,6 @@ class Delivery:
         finally:
             for model in self._models.values():
                 model.stop()
-            self._line.wake()
             for thread in threads:
                 thread.join(_JOIN_S)
             self._server.stop()

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any, Final
 
 from appliance.demo.broker import Broker
-from appliance.demo.show import Show
+from appliance.demo.show import Show, shown
 from appliance.demo.subscriber import Subscriber
 from appliance.demo.tour import Tour, publisher_files
 from appliance.errors import ApplianceError
@@ -129,6 +129,7 @@ class Demo:
 
     def _introduce(self) -> None:
         port = self._broker.port
+        program = shown(Path(sys.executable).with_name("appliance"))
         self._show.say(
             "The line runs. Where to look:\n"
             f"  health      http://127.0.0.1:{self._http_port}/healthz   (the box's page: /)\n"
@@ -136,11 +137,11 @@ class Demo:
             f"(TensorFlow Serving's REST; its gRPC: port {self._grpc_port})\n"
             f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
             f"  subscribe   mosquitto_sub -V 5 -p {port} -t '{BASE_TOPIC}/#' -v\n"
-            f"  models      {self._registry}\n"
-            f"  push one    appliance deploy FOLDER {self._registry} --key {self._state / 'keys/demo.key'} \\\n"
-            "                --model demo --version N        (appliance deployments --watch shows its way)\n"
-            f"  log         {self._state / 'appliance.log'}\n"
-            f"  settings    {self._state / 'appliance.toml'}\n"
+            f"  models      {shown(self._registry)}   (their way onto the box: {program} deployments --watch)\n"
+            f"  push one    {program} deploy FOLDER {shown(self._registry)} \\\n"
+            f"                --key {shown(self._state / 'keys/demo.key')} --model demo --version N\n"
+            f"  log         {shown(self._state / 'appliance.log')}\n"
+            f"  settings    {shown(self._state / 'appliance.toml')}\n"
             + ("Ctrl-C ends it.\n" if self._settings.parts is None and not self._settings.tour else "")
         )
 

@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final, TextIO
 
 _COLOURS: Final = {"pass": "\x1b[32m", "fail": "\x1b[31m", "NotDecidable": "\x1b[33m"}
@@ -11,6 +12,12 @@ _PLAIN: Final = "\x1b[0m"
 _HEADER: Final = (
     f"{'part':>6}  {'verdict':<7}  {'evaluation':<12}  {'top class':<14} {'score':>6}  {'total':>8}  deadline"
 )
+
+
+def shown(place: Path | str) -> str:
+    """A path as one would type it here: short where it lies below the current folder."""
+    text, here = str(place), f"{Path.cwd()}/"
+    return text.removeprefix(here)
 
 
 @dataclass

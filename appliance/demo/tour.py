@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.demo.show import Show
+from appliance.demo.show import Show, shown
 
 _FIRST_PARTS: Final = 10
 _LAST_PARTS: Final = 10
@@ -63,7 +63,8 @@ class Tour:
 
     def _deploy(self, version: int, limits: Mapping[str, float]) -> Iterator[bool]:
         package = self._trained(version, limits)
-        command = ["appliance", "deploy", str(package), self._destination, "--key", str(self._state / "keys/demo.key")]
+        key = self._state / "keys" / "demo.key"
+        command = ["appliance", "deploy", shown(package), shown(self._destination), "--key", shown(key)]
         command += ["--model", "demo", "--version", str(version), "--line", "demo/site/area/line"]
         self._show.say(f"        $ {shlex.join(command)}")
         self._command = subprocess.Popen(

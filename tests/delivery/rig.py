@@ -143,7 +143,6 @@ class PlayedCandidate:
         self._folder = folder
         self._changed = changed
         self.loaded = self.acceptance = self.shadow = self.trouble = None
-        self.doing = ""
 
     def start(self) -> None:
         assert (self._folder / "saved_model.pb").is_file(), "a candidate is whole"
