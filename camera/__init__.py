@@ -8,7 +8,15 @@ frame = camera.read(timeout_s=2.0)
 camera.close()
 """
 
-from camera.config import CameraConfig, FolderConfig, VirtualConfig
+from camera.config import (
+    AravisConfig,
+    CameraConfig,
+    FolderConfig,
+    GstreamerConfig,
+    OpencvConfig,
+    PylonConfig,
+    VirtualConfig,
+)
 from camera.errors import (
     CameraConfigError,
     CameraError,
@@ -25,6 +33,7 @@ from camera.protocol import Camera, CameraInfo
 
 __all__ = [
     "DRIVERS",
+    "AravisConfig",
     "Camera",
     "CameraConfig",
     "CameraConfigError",
@@ -38,7 +47,10 @@ __all__ = [
     "FolderConfig",
     "Frame",
     "FrameStatus",
+    "GstreamerConfig",
+    "OpencvConfig",
     "PixelFormat",
+    "PylonConfig",
     "TriggerNotReady",
     "VirtualConfig",
     "check_config",

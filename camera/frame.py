@@ -55,8 +55,18 @@ class Frame:
     """One sentence on why the status is not OK; empty otherwise."""
     trigger_sequence: int | None = None
     """Which trigger() since start() this exposure answers, from 0; None when the camera triggers itself."""
+    received_ns: int = 0
+    """CLOCK_MONOTONIC, nanoseconds, when the driver had the whole picture; 0 where it does not say."""
+    device_frame_id: int | None = None
+    """The camera's own number of this frame, as it came (it may wrap); None where there is none."""
     device_time_ns: int | None = None
     """The camera's own clock, if it has one that runs; its zero is the camera's affair."""
+    device_clock: str = ""
+    """What `device_time_ns` counts: ptp, free (since the camera's power-on), monotonic (this computer's), rtcp; or ""."""
+    trigger_count: int | None = None
+    """How many pulses the camera's input had had at this exposure, by its own counter; None where it tells none."""
+    skipped_before: int = 0
+    """Frames between the one before and this that were passed over because nobody took them: no loss, and no part."""
     source: str = ""
     """Where the picture is from, for people: a file name, a serial number."""
     is_simulated: bool = False

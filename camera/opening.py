@@ -9,21 +9,29 @@ from pydantic import BaseModel, ValidationError
 
 from camera.config import CONFIGS, CameraConfig
 from camera.errors import CameraConfigError
+from camera.newest import Newest
 from camera.protocol import Camera
 
 DRIVERS: Final[dict[str, tuple[str, str]]] = {
     "virtual": ("camera.drivers.virtual", "VirtualCamera"),
     "folder": ("camera.drivers.folder", "FolderCamera"),
+    "opencv": ("camera.drivers.opencv", "OpencvCamera"),
+    "aravis": ("camera.drivers.aravis", "AravisCamera"),
+    "pylon": ("camera.drivers.pylon", "PylonCamera"),
+    "gstreamer": ("camera.drivers.gstreamer", "GstreamerCamera"),
 }
 """driver name -> module and class; a vendor's library is imported only when its driver is chosen."""
+
+_DRAINED: Final = frozenset({"opencv", "gstreamer"})
+"""Drivers that read on a thread of their own, and so give the newest frame themselves."""
 
 
 def make_camera(config: CameraConfig | Mapping[str, Any]) -> Camera:
     """The camera for these settings, not opened yet; touches no device. Raises: CameraConfigError."""
-    settings = config if isinstance(config, BaseModel) else check_config(config)
+    settings = check_config(config) if isinstance(config, Mapping) else config
     module, name = DRIVERS[settings.driver]
     camera: Camera = getattr(import_module(module), name)(settings)
-    return camera
+    return Newest(camera) if settings.takes_newest and settings.driver not in _DRAINED else camera
 
 
 def open_camera(config: CameraConfig | Mapping[str, Any]) -> Camera:

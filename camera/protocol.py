@@ -1,5 +1,6 @@
 """What every driver promises: order of calls, threads, timeouts, errors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -14,6 +15,10 @@ class CameraInfo:
     model: str
     serial: str
     is_simulated: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+    """What was applied and read back, in that order: for the records."""
+    notes: tuple[str, ...] = ()
+    """Sentences on what is not as it should be, and does not forbid to run (a small socket buffer)."""
 
 
 @runtime_checkable
@@ -53,13 +58,21 @@ class Camera(Protocol):
     def read(self, timeout_s: float) -> Frame:
         """The next frame, in order, waiting at most `timeout_s` seconds.
 
-        A frame that arrived damaged is returned with its status, not raised.
+        A frame that arrived damaged is returned with its status, not raised. Frames are handed out as they were
+        exposed, each once; a camera that takes the newest only (config.takes_newest) gives that one, and says in
+        `skipped_before` how many it passed over. A software trigger is answered by a frame that was exposed after it.
         Raises: CameraTimeout (nothing came; reading may go on), CameraLost (close and open again),
         EndOfPictures.
         """
 
     def idle(self) -> None:
         """Nothing is asked at the moment: do what would hold up the next read(). Milliseconds. Raises: CameraLost."""
+
+    def counters(self) -> Mapping[str, int]:
+        """What the driver has counted since open(), by its own words: lost packets, resends, underruns, reconnects.
+
+        Cheap, and asked about once a second. Empty where it counts nothing.
+        """
 
     def stop(self) -> None:
         """End acquiring; frames not yet read are dropped. Does nothing where it was not started."""

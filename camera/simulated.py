@@ -2,7 +2,7 @@
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -93,6 +93,7 @@ class SimulatedCamera(ABC):
             status=shot.status,
             detail=shot.detail,
             trigger_sequence=exposure.trigger_sequence,
+            received_ns=exposure.ready_ns,
             source=shot.source,
             is_simulated=True,
             truth=shot.truth,
@@ -101,6 +102,9 @@ class SimulatedCamera(ABC):
     def idle(self) -> None:
         """Draw the next picture ahead, as a real sensor would cost this computer nothing either."""
         self._look_ahead()
+
+    def counters(self) -> Mapping[str, int]:
+        return {}
 
     def stop(self) -> None:
         self._shutter.stop()

@@ -66,6 +66,8 @@ class Driver:
                 camera.start()
             case "trigger":
                 camera.trigger()
+            case "counters":
+                value = dict(camera.counters())
             case "stop":
                 camera.stop()
             case unknown:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from camera.errors import CameraError, CameraLost
 from camera.supervised.wire import Raised, Request, receive_answer, send_request
 
-_GRACE_S: Final = {"make": 15.0, "open": 30.0, "start": 10.0, "trigger": 1.0, "read": 1.0, "stop": 5.0}
+_GRACE_S: Final = {"make": 15.0, "open": 30.0, "start": 10.0, "trigger": 1.0, "read": 1.0, "counters": 1.0, "stop": 5.0}
 """A call that takes so much longer than its timeout has hung."""
 _CLOSE_S: Final = 2.0
 _END_S: Final = 2.0

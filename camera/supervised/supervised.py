@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import BaseModel
-
 from camera.config import CameraConfig
 from camera.errors import CameraLost
 from camera.frame import Frame
@@ -28,12 +26,12 @@ class SupervisedCamera:
 
         Raises: CameraConfigError.
         """
-        settings = config if isinstance(config, BaseModel) else check_config(config)
+        settings = check_config(config) if isinstance(config, Mapping) else config
         self._settings = settings.model_dump(mode="json")
         self._opened_in = opened
         self._driver: DriverProcess | None = None
         self._info: CameraInfo | None = None
-        self._triggers_itself = settings.trigger == "timed"
+        self._triggers_itself = settings.triggers_itself
         self._slots: Slots | None = None
         self._epoch = 0
         self._is_closed = False
@@ -87,6 +85,10 @@ class SupervisedCamera:
 
     def idle(self) -> None:
         """The child does it unasked."""
+
+    def counters(self) -> Mapping[str, int]:
+        value, _ = self._opened().ask("counters")
+        return dict(value)
 
     def stop(self) -> None:
         if self._driver is not None and not self._is_closed:

@@ -85,12 +85,13 @@ class Raised(Exception):
 
 def info_to_json(info: CameraInfo) -> list[Any]:
     """See info_from_json."""
-    return [info.driver, info.model, info.serial, info.is_simulated]
+    return [info.driver, info.model, info.serial, info.is_simulated, info.settings, info.notes]
 
 
 def info_from_json(value: list[Any]) -> CameraInfo:
     """See info_to_json."""
-    return CameraInfo(*value)
+    driver, model, serial, is_simulated, settings, notes = value
+    return CameraInfo(driver, model, serial, is_simulated, tuple((name, said) for name, said in settings), tuple(notes))
 
 
 def frame_to_json(frame: Frame, slot: int | None, size: int | None) -> dict[str, Any]:
@@ -106,7 +107,12 @@ def frame_to_json(frame: Frame, slot: int | None, size: int | None) -> dict[str,
         "status": frame.status.value,
         "detail": frame.detail,
         "trigger_sequence": frame.trigger_sequence,
+        "received_ns": frame.received_ns,
+        "device_frame_id": frame.device_frame_id,
         "device_time_ns": frame.device_time_ns,
+        "device_clock": frame.device_clock,
+        "trigger_count": frame.trigger_count,
+        "skipped_before": frame.skipped_before,
         "source": frame.source,
         "is_simulated": frame.is_simulated,
         "truth": frame.truth,

@@ -1,25 +1,14 @@
-"""What an engineer may set about a camera; one closed model per driver, told apart by `driver`.
-
-The descriptions are shown to people, in error messages.
-"""
+"""Cameras without a sensor: a simulated line, stored pictures."""
 
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
-
-class _Closed(BaseModel, extra="forbid", frozen=True):
-    pass
+from camera.config.common import Closed, ExposureNumber, Frames, Seconds, Share, TaktSeconds
 
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-Seconds = Annotated[float, Field(ge=0.0, le=3600.0, allow_inf_nan=False)]
-TaktSeconds = Annotated[float, Field(ge=0.001, le=3600.0, allow_inf_nan=False)]
-ExposureNumber = Annotated[int, Field(ge=0)]
-
-
-class ShutterConfig(_Closed):
+class ShutterConfig(Closed):
     """When the exposures of a camera without a sensor are made."""
 
     trigger: Literal["software", "timed"] = Field(
@@ -39,6 +28,10 @@ class ShutterConfig(_Closed):
         description="true: a trigger that comes too early is dropped without a word, as real cameras do; "
         "false: it raises TriggerNotReady",
     )
+    frames: Frames = Field(
+        default="every",
+        description='where trigger is timed: "every" frame is a part, or the "newest" whenever one can be judged',
+    )
     buffers_frames: Annotated[int, Field(ge=1, le=1000)] = Field(
         default=8, description="frames that wait to be read before new ones are lost"
     )
@@ -49,10 +42,27 @@ class ShutterConfig(_Closed):
             raise ValueError(f"exposure_s = {self.exposure_s} must not be longer than latency_s = {self.latency_s}")
         if self.trigger == "timed" and self.latency_s > self.takt_s:
             raise ValueError(f"latency_s = {self.latency_s} must not be longer than takt_s = {self.takt_s}")
+        if self.trigger == "software" and self.frames == "newest":
+            raise ValueError("frames = 'newest' goes with trigger = 'timed': a software trigger asks for one frame")
         return self
 
+    @property
+    def triggers_itself(self) -> bool:
+        """Frames come without trigger()."""
+        return self.trigger == "timed"
 
-class FaultConfig(_Closed):
+    @property
+    def takes_newest(self) -> bool:
+        """Frames that nobody took in time are passed over."""
+        return self.frames == "newest"
+
+    @property
+    def lost_after_s(self) -> float | None:
+        """No frame for so long: it is lost. None: it says so itself."""
+        return None
+
+
+class FaultConfig(Closed):
     """How often a simulated fault happens."""
 
     rate: Share = Field(default=0.0, description="share of the exposures that it hits, 0 to 1, drawn from the seed")
@@ -84,7 +94,7 @@ class GoneConfig(FaultConfig):
     gone_s: Seconds = Field(default=3.0, description="seconds that it cannot be opened again")
 
 
-class MisbehaviourConfig(_Closed):
+class MisbehaviourConfig(Closed):
     """What the virtual camera does wrong, on request."""
 
     late: LateConfig = Field(default=LateConfig(), description="frames that come too late")
@@ -137,9 +147,3 @@ class FolderConfig(ShutterConfig):
     files_max: Annotated[int, Field(ge=1, le=10_000_000)] = Field(
         default=100_000, description="number of files that the folder may hold"
     )
-
-
-CameraConfig = Annotated[VirtualConfig | FolderConfig, Field(discriminator="driver")]
-
-CONFIGS: Final[dict[str, type[VirtualConfig] | type[FolderConfig]]] = {"virtual": VirtualConfig, "folder": FolderConfig}
-"""driver name -> what may be set about it."""
