@@ -62,7 +62,7 @@ class Frame:
     device_time_ns: int | None = None
     """The camera's own clock, if it has one that runs; its zero is the camera's affair."""
     device_clock: str = ""
-    """What `device_time_ns` counts: ptp, free (since the camera's power-on), monotonic (this computer's), rtcp; or ""."""
+    """What `device_time_ns` counts: ptp, free (since power-on), monotonic (this computer's), rtcp; or ""."""
     trigger_count: int | None = None
     """How many pulses the camera's input had had at this exposure, by its own counter; None where it tells none."""
     skipped_before: int = 0

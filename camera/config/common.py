@@ -16,7 +16,7 @@ ExposureNumber = Annotated[int, Field(ge=0)]
 Pixels = Annotated[int, Field(ge=1, le=65_535)]
 
 Frames = Literal["every", "newest"]
-"""every: each frame is a part, in order; newest: whoever reads gets the newest one, and what it missed is passed over."""
+"""every: each frame is a part, in order; newest: who reads gets the newest one, and the others are passed over."""
 
 
 class SensorConfig(Closed):
