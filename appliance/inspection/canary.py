@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from appliance.inspection.decide import Decision, is_stricter
-from appliance.inspection.ledger import Part
 from appliance.inspection.plan import Classifier, Plan
 from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.result import Evaluation, ModelUsed, Reason
@@ -114,15 +113,17 @@ class SecondOpinion:
         self._took_s: deque[float] = deque(maxlen=_CALLS)
         self._skipped = 0
 
-    def ask(self, canary: Canary, part: Part, frame: Frame, serving: Decision, model: ModelUsed) -> Decision:
+    def ask(self, canary: Canary, give_up_ns: int, frame: Frame, serving: Decision, model: ModelUsed) -> Decision:
         """The stricter of the two; the serving model's where the candidate has no time, fails, or is not there.
+
+        `give_up_ns`: CLOCK_MONOTONIC at which the part is decided without it.
 
         Never raises: a candidate takes nothing away from a part.
         """
         if canary is not self._canary:
             self._canary, self._plan, self._skipped = canary, None, 0
             self._took_s.clear()
-        if not self._has_time(canary, part):
+        if not self._has_time(canary, give_up_ns):
             self._skip(canary)
             return serving
         begun_s = time.monotonic()
@@ -138,12 +139,12 @@ class SecondOpinion:
             canary.failed(repr(error))
             return serving
         self._took_s.append(time.monotonic() - begun_s)
-        return self._weighed(canary, part, serving, decision, model)
+        return self._weighed(canary, give_up_ns, serving, decision, model)
 
     def _weighed(
-        self, canary: Canary, part: Part, serving: Decision, candidate: Decision, model: ModelUsed
+        self, canary: Canary, give_up_ns: int, serving: Decision, candidate: Decision, model: ModelUsed
     ) -> Decision:
-        if time.monotonic_ns() >= part.give_up_ns:  # it took longer than ever: the part has been decided without it
+        if time.monotonic_ns() >= give_up_ns:  # it took longer than ever: the part has been decided without it
             self._skip(canary)
             return serving
         if candidate.evaluation is Evaluation.UNDEFINED:
@@ -160,11 +161,11 @@ class SecondOpinion:
         )
         return Decision(candidate.evaluation, Reason.CANARY_REJECTED, serving.classes, detail)
 
-    def _has_time(self, canary: Canary, part: Part) -> bool:
+    def _has_time(self, canary: Canary, give_up_ns: int) -> bool:
         needed_s = statistics.median(self._took_s) if self._took_s else canary.measured_s
         if needed_s is None:
             return False
-        left_s = (part.give_up_ns - time.monotonic_ns()) / 1e9
+        left_s = (give_up_ns - time.monotonic_ns()) / 1e9
         return needed_s * _MARGIN + _MARGIN_S < left_s
 
     def _skip(self, canary: Canary) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from appliance.inspection.errors import RecipeError
-from appliance.inspection.result import ClassScore, Evaluation, Reason
+from appliance.inspection.result import ClassScore, Evaluation, Reason, RegionFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,8 @@ class Decision:
     reason: Reason | None
     classes: tuple[ClassScore, ...]
     detail: str = ""
+    regions: tuple[RegionFound, ...] = ()
+    """Where the part has several: each."""
 
 
 _SEVERITY = {

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from appliance.inspection.in_force import InForce
 from appliance.inspection.result import Result
 
 
@@ -24,6 +25,9 @@ class Part:
     """CLOCK_MONOTONIC by which the gate has to know."""
     give_up_ns: int
     """CLOCK_MONOTONIC at which a part without a verdict fails: the margin before the deadline."""
+    in_force: InForce
+    """The recipe by which it is judged: the one in force when it was triggered."""
+    part_id: str | None = None
     handed_over_ns: int | None = None
     """When its frame was handed to the station."""
     begun_ns: int | None = None
@@ -46,26 +50,27 @@ class Ledger:
     threads cannot release out of order.
     """
 
-    def __init__(
-        self, deadline_s: float, margin_s: float, release: Callable[[Result], None], *, first_id: int = 0
-    ) -> None:
-        """`margin_s`: how long before its deadline a part without a verdict is given up; `first_id`: to count from.
-
-        `release` takes each result, in order; it must be quick and never wait.
-        """
-        self._deadline_ns = round(deadline_s * 1e9)
-        self._margin_ns = round(margin_s * 1e9)
+    def __init__(self, release: Callable[[Result], None], *, first_id: int = 0) -> None:
+        """`release` takes each result, in order; it must be quick and never wait. `first_id`: to count from."""
         self._release = release
         self._lock = threading.Lock()
         self._open: deque[Part] = deque()  # guarded by _lock; the oldest first, which is never settled
         self._next_id = first_id  # guarded by _lock
 
-    def open(self, triggered_ns: int) -> Part:
-        """Note a trigger that was given at `triggered_ns`. From now on its part will get a result."""
+    def open(
+        self, triggered_ns: int, in_force: InForce, *, part_id: str | None = None, deadline_ns: int | None = None
+    ) -> Part:
+        """Note a trigger that was given at `triggered_ns`. From now on its part will get a result.
+
+        `deadline_ns`: by when its gate has to know, where that is not the recipe's deadline after this trigger
+        (several exposures of one part).
+        """
         utc_ns = time.time_ns() - (time.monotonic_ns() - triggered_ns)
-        deadline_ns = triggered_ns + self._deadline_ns
+        if deadline_ns is None:
+            deadline_ns = triggered_ns + round(in_force.deadline_ms * 1e6)
+        give_up_ns = deadline_ns - round(in_force.margin_ms * 1e6)
         with self._lock:
-            part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, deadline_ns - self._margin_ns)
+            part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, give_up_ns, in_force, part_id)
             self._next_id += 1
             self._open.append(part)
         return part
@@ -96,9 +101,10 @@ class Ledger:
             return [part for part in self._open if part.give_up_ns <= now_ns and not part.is_settled]
 
     def next_expiry_ns(self) -> int | None:
-        """When the oldest open part has to be given up; None without one."""
+        """When the next part has to be given up; None without one."""
         with self._lock:
-            return self._open[0].give_up_ns if self._open else None
+            # Not always the oldest: after a changeover parts may have shorter deadlines than those before them.
+            return min((part.give_up_ns for part in self._open if not part.is_settled), default=None)
 
     @property
     def next_id(self) -> int:

@@ -5,6 +5,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from appliance.inspection.quality import QualityConfig
+
 Score = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -43,8 +45,12 @@ class RecipeConfig(BaseModel, extra="forbid", frozen=True):
     """One product's recipe."""
 
     model: str = Field(description="name of a model under [models]")
-    deadline_ms: float = Field(
-        gt=0, le=60_000, description="from the trigger to the moment the gate has to know, milliseconds"
+    deadline_ms: float | None = Field(
+        default=None,
+        gt=0,
+        le=60_000,
+        description="from the trigger to the moment the gate has to know, milliseconds; "
+        "default: what the camera's distance to the gate allows",
     )
     good_label: str | None = Field(default=None, description="the class that means 'nothing wrong'")
     labels: tuple[str, ...] | None = Field(default=None, description="the classes, in the model's order")
@@ -52,6 +58,7 @@ class RecipeConfig(BaseModel, extra="forbid", frozen=True):
     signature: str = Field(default="serving_default", description="the model's signature to call")
     input: InputConfig = InputConfig()
     limits: LimitsConfig = LimitsConfig()
+    quality: QualityConfig = QualityConfig()
 
 
 def effective(recipe: RecipeConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,9 +15,6 @@ class Reporter:
 
     station: str
     camera: str
-    recipe_id: str
-    config_id: str
-    deadline_ms: float
     simulated: bool = False
     """The camera is a simulated one: known before its first frame."""
     clock_synchronized: bool | None = None
@@ -49,13 +46,16 @@ class Reporter:
             queue_ms=None if part.handed_over_ns is None else _span_ms(part.handed_over_ns, part.begun_ns),
             inference_ms=inference_ms,
             total_ms=(now_ns - part.triggered_ns) / 1e6,
+            # A device's clock may be a little ahead of what was made of it: no picture is younger than new.
+            frame_age_ms=None if frame is None else max(0.0, (now_ns - frame.exposed_ns) / 1e6),
         )
+        in_force = part.in_force
         return Result(
             station=self.station,
             camera=self.camera,
             trigger_id=part.trigger_id,
-            recipe_id=self.recipe_id,
-            config_id=self.config_id,
+            recipe_id=in_force.recipe_id,
+            config_id=in_force.config_id,
             evaluation=evaluation,
             reason=reason,
             detail=detail,
@@ -63,12 +63,15 @@ class Reporter:
             model=model,
             exposed_utc_ns=part.triggered_utc_ns if frame is None else frame.exposed_utc_ns,
             times=times,
-            deadline_ms=self.deadline_ms,
+            deadline_ms=in_force.deadline_ms,
             clock_synchronized=self.clock_synchronized,
             is_simulated=self.simulated if frame is None else frame.is_simulated,
             verdict_ns=now_ns,
+            part_id=part.part_id,
+            job_id=in_force.job_id,
+            regions=() if decision is None else decision.regions,
         )
 
 
 def _span_ms(from_ns: int, to_ns: int | None) -> float | None:
-    return None if to_ns is None else (to_ns - from_ns) / 1e6
+    return None if to_ns is None else max(0.0, (to_ns - from_ns) / 1e6)

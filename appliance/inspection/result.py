@@ -52,8 +52,16 @@ class Reason(enum.Enum):
     FRAME_STALE = "FRAME_STALE"
     FRAME_FROZEN = "FRAME_FROZEN"
     """The camera sent the same picture again, to the last bit."""
+    FRAME_UNEXPECTED = "FRAME_UNEXPECTED"
+    """A picture came that no trigger had asked for: a part may have passed that the triggers do not know of."""
     FRAME_UNFIT = "FRAME_UNFIT"
-    """The picture is not what the recipe was made for."""
+    """The picture is not what the recipe was made for: its size, its colours."""
+    FRAME_TOO_DARK = "FRAME_TOO_DARK"
+    FRAME_TOO_BRIGHT = "FRAME_TOO_BRIGHT"
+    FRAME_LOW_CONTRAST = "FRAME_LOW_CONTRAST"
+    FRAME_BLURRED = "FRAME_BLURRED"
+    FRAME_UNFAMILIAR = "FRAME_UNFAMILIAR"
+    """It does not look like the good pictures that the recipe's limits were learnt from: no part, or not in its place."""
     CAMERA_LOST = "CAMERA_LOST"
     STATION_BUSY = "STATION_BUSY"
     """Parts came faster than they could be judged."""
@@ -105,6 +113,43 @@ class Times:
     """The model call alone."""
     total_ms: float
     """Trigger to verdict known."""
+    frame_age_ms: float | None = None
+    """End of exposure to the verdict: how old the picture is that it speaks of."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFound:
+    """What was found in one region of a part that has several."""
+
+    region: str
+    evaluation: Evaluation
+    label: str | None
+    """The class that decided, or scored highest; None where it could not be judged."""
+    score: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As subscribers read it."""
+        score = None if self.score is None else round(self.score, 6)
+        return {"region": self.region, "evaluation": self.evaluation.value, "label": self.label, "score": score}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One camera's, or one exposure's, part in a combined result."""
+
+    camera: str
+    trigger_id: int
+    evaluation: Evaluation
+    reason: Reason | None
+
+    def as_json(self) -> dict[str, Any]:
+        """As subscribers read it."""
+        return {
+            "camera": self.camera,
+            "trigger_id": self.trigger_id,
+            "evaluation": self.evaluation.value,
+            "reason": None if self.reason is None else self.reason.value,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +177,13 @@ class Result:
     is_simulated: bool
     verdict_ns: int
     """CLOCK_MONOTONIC when the verdict was known."""
+    part_id: str | None = None
+    """What the trigger's sender calls the part (a serial number, a data matrix code)."""
+    job_id: str | None = None
+    regions: Sequence[RegionFound] = ()
+    """Where a part is judged in several regions: each, in the recipe's order."""
+    views: Sequence[View] = ()
+    """Where the result combines several cameras or exposures: each."""
 
     @property
     def deadline_met(self) -> bool:
@@ -145,16 +197,18 @@ class Result:
             "result_id": uuid7(),
             "station": self.station,
             "camera": self.camera,
-            "part_id": None,
+            "part_id": self.part_id,
             "trigger_id": self.trigger_id,
             "recipe_id": self.recipe_id,
-            "job_id": None,
+            "job_id": self.job_id,
             "config_id": self.config_id,
             "verdict": self.evaluation.verdict,
             "evaluation": self.evaluation.value,
             "reason": None if self.reason is None else self.reason.value,
             "detail": self.detail or None,
             "classes": [one.as_json() for one in self.classes],
+            "regions": [one.as_json() for one in self.regions] or None,
+            "views": [one.as_json() for one in self.views] or None,
             "model": self._model_fields(),
             "exposure_time_utc": rfc3339(self.exposed_utc_ns),
             "clock": {"synchronized": self.clock_synchronized},
@@ -163,6 +217,7 @@ class Result:
                 "queue_ms": _ms(self.times.queue_ms),
                 "inference_ms": _ms(self.times.inference_ms),
                 "total_ms": _ms(self.times.total_ms),
+                "frame_age_ms": _ms(self.times.frame_age_ms),
             },
             "deadline_ms": self.deadline_ms,
             "deadline_met": self.deadline_met,

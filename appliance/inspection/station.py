@@ -3,14 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from appliance.errors import ApplianceError
-from appliance.inspection.canary import Borrowed, Canary, SecondOpinion
+from appliance.inspection.canary import Borrowed, SecondOpinion
 from appliance.inspection.errors import FrameUnfit, RecipeError
+from appliance.inspection.in_force import InForce
 from appliance.inspection.ledger import Part
 from appliance.inspection.plan import Plan
-from appliance.inspection.recipe import RecipeConfig
+from appliance.inspection.quality import QualityGate
 from appliance.inspection.report import Reporter
 from appliance.inspection.result import ModelUsed, Reason, Result
 from appliance.serving import NotServing, ServableId
@@ -32,25 +32,13 @@ class Station:
     """
 
     def __init__(
-        self,
-        recipe: RecipeConfig,
-        reporter: Reporter,
-        borrow: Callable[[], AbstractContextManager[Borrowed]],
-        observe: Callable[[str, float], None],
-        canary: Callable[[], Canary | None],
+        self, in_force: Callable[[], InForce], reporter: Reporter, observe: Callable[[str, float], None]
     ) -> None:
-        """`borrow` gives the version that serves now; `observe` takes (stage, milliseconds) for the metrics.
-
-        `canary`: the candidate that has to pass a part too; None: there is none.
-        """
-        self._recipe = recipe
+        """`in_force`: the recipe that the next trigger is for; `observe` takes (stage, milliseconds) for the metrics."""
+        self._now_in_force = in_force
         self._reporter = reporter
-        self._borrow = borrow
         self._observe = observe
-        self._canary = canary
-        self._second = SecondOpinion(recipe)
-        self._plan: Plan | None = None
-        self._planned: tuple[ServableId, str] | None = None
+        self._bench: _Bench | None = None
 
     def inspect(self, part: Part, frame: Frame) -> Result:
         """The part's result; never raises, because a part without a result would be a part that passed by silence."""
@@ -80,17 +68,22 @@ class Station:
 
         Raises what the model raises: a model that cannot run is not a healthy idle line.
         """
+        in_force = self._now_in_force()
         try:
-            with self._borrow() as borrowed:
-                plan = self._plan_for(borrowed)
+            with in_force.borrow() as borrowed:
+                plan = self._bench_for(in_force).plan_for(borrowed)
                 plan.infer(borrowed.servable, plan.blank())
         except (NotServing, RecipeError):
             return False
         return True
 
     def _judge(self, part: Part, frame: Frame) -> Result:
-        with self._borrow() as borrowed:
-            plan = self._plan_for(borrowed)
+        bench = self._bench_for(part.in_force)
+        unfit = bench.gate.check(frame, time.monotonic_ns())
+        if unfit is not None:
+            return self._reporter.undefined(part, unfit.reason, unfit.detail, frame)
+        with part.in_force.borrow() as borrowed:
+            plan = bench.plan_for(borrowed)
             begun_ns = time.perf_counter_ns()
             batch = plan.preprocessor.apply(frame)
             called_ns = time.perf_counter_ns()
@@ -98,18 +91,36 @@ class Station:
             inference_ms = (time.perf_counter_ns() - called_ns) / 1e6
             model = ModelUsed(borrowed.id.name, borrowed.id.version, borrowed.servable.digest)
         decision = plan.judge(scores)
-        canary = self._canary()
+        canary = part.in_force.canary()
         if canary is not None:
             part.in_hand = self._reporter.judged(part, frame, decision, model, inference_ms)
-            decision = self._second.ask(canary, part, frame, decision, model)
+            decision = bench.second.ask(canary, part.give_up_ns, frame, decision, model)
         result = self._reporter.judged(part, frame, decision, model, inference_ms)
         self._observe("preprocess", (called_ns - begun_ns) / 1e6)
         return result
 
-    def _plan_for(self, borrowed: Borrowed) -> Plan:
+    def _bench_for(self, in_force: InForce) -> "_Bench":
+        """What belongs to the part's recipe; made anew, cheaply, at a changeover. Raises: RecipeError."""
+        if self._bench is None or self._bench.in_force is not in_force:
+            self._bench = _Bench(in_force)
+        return self._bench
+
+
+class _Bench:
+    """What a station keeps for one recipe."""
+
+    def __init__(self, in_force: InForce) -> None:
+        """Raises: RecipeError."""
+        self.in_force = in_force
+        self.gate = QualityGate(in_force.recipe.quality)
+        self.second = SecondOpinion(in_force.recipe)
+        self._plan: Plan | None = None
+        self._planned: tuple[ServableId, str] | None = None
+
+    def plan_for(self, borrowed: Borrowed) -> Plan:
         """The plan of the version that serves now; made anew, in about 0.1 ms, when the version changes."""
         key = (borrowed.id, borrowed.servable.digest)
         if self._plan is None or self._planned != key:
-            self._plan = Plan(self._recipe, borrowed.servable)
+            self._plan = Plan(self.in_force.recipe, borrowed.servable)
             self._planned = key
         return self._plan
