@@ -1,0 +1,38 @@
+"""A camera's own frame ids as a sequence without gaps, but where frames were lost."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Where one frame stands."""
+
+    sequence: int
+    """From 0 at the first frame after restart(), one more for every exposure."""
+    lost_before: int
+    """Exposures between the frame before and this one that never arrived."""
+
+
+class FrameCounter:
+    """Corrects ids that wrap (GigE Vision 1: 16 bits, 65535 -> 1, 0 is never used; later ones: 64 bits)."""
+
+    def __init__(self, *, id_bits: int, skips_zero: bool) -> None:
+        self._modulus = (1 << id_bits) - (1 if skips_zero else 0)
+        self._last: int | None = None
+        self._sequence = -1
+
+    def restart(self) -> None:
+        """The camera begins to acquire: its next id may be any."""
+        self._last, self._sequence = None, -1
+
+    def number(self, device_frame_id: int) -> Numbered:
+        """Raises: ValueError where the id is that of the frame before, or of an older one."""
+        if self._last is None:
+            step = 1
+        else:
+            step = (device_frame_id - self._last) % self._modulus
+            if step == 0 or step > self._modulus // 2:
+                raise ValueError(f"frame id {device_frame_id} came after {self._last}")
+        self._last = device_frame_id
+        self._sequence += step
+        return Numbered(self._sequence, step - 1)
