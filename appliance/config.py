@@ -161,6 +161,11 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         """Where the delivery process answers operators' requests."""
         return self.station.state_folder / "models" / "control.sock"
 
+    @property
+    def line_socket(self) -> Path:
+        """Where the line's own process answers: triggers, and changes of recipe."""
+        return self.station.state_folder / "line.sock"
+
     def store_of(self, model: str) -> Path:
         """The folder of a delivered model's store."""
         return self.station.state_folder / "models" / model

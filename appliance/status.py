@@ -14,8 +14,9 @@ from appliance.health import Reason
 LATENCY_BUCKETS_MS: Final = (1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 200.0, 500.0)
 """Upper bounds of the latency histograms, milliseconds; one more bucket above the last."""
 
-STAGES: Final = ("acquisition", "queue", "preprocess", "inference", "total", "recorded")
-"""What is timed for each part. `total` ends with the verdict; `recorded` is from the verdict to the disk."""
+STAGES: Final = ("acquisition", "queue", "preprocess", "inference", "total", "recorded", "frame_age")
+"""What is timed for each part. `total` ends with the verdict; `recorded` is from the verdict to the disk; `frame_age`
+is from the end of the exposure to the moment when the station began with the picture."""
 
 
 @dataclass(slots=True)
@@ -52,6 +53,30 @@ class CameraStatus:
     """Parts that did not pass, by reason code."""
     deadline_missed: int = 0
     latency: dict[str, Histogram] = field(default_factory=lambda: {stage: Histogram() for stage in STAGES})
+    skipped: int = 0
+    """Frames that were passed over for a newer one; on purpose, where the camera takes the newest only."""
+    lost: int = 0
+    """Frames that the camera numbered and that never came."""
+    counters: dict[str, int] = field(default_factory=dict)
+    """What the driver counts, by its own names: lost packets, resends, underruns, reconnects."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeStatus:
+    """The recipe in force on one camera, or one group of cameras that see the same part."""
+
+    camera: str
+    recipe: str
+    job_id: str | None
+    """What the plant calls this order."""
+    since_utc: str
+    """RFC 3339; of the changeover, or of the start."""
+    config_id: str
+    deadline_ms: float
+    recipes: list[str]
+    """What it may be switched to; the one in force among them."""
+    refused: str | None = None
+    """Why the last changeover was refused; one sentence. None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +222,8 @@ class LineStatus:
     """A part that came now would be judged: camera online, model available, outbox accepting."""
     deliveries: dict[str, DeliveredStatus] = field(default_factory=dict)
     """By model: those whose versions come from a registry."""
+    recipes: list[RecipeStatus] = field(default_factory=list)
+    """What is in force on each camera and group."""
 
     @property
     def sentence(self) -> str:
@@ -231,6 +258,7 @@ class LineStatus:
                 "models": [ModelStatus(**one) for one in value["models"]],
                 "outbox": None if outbox is None else OutboxStatus(**outbox),
                 "deliveries": {name: _delivered(one) for name, one in value.get("deliveries", {}).items()},
+                "recipes": [RecipeStatus(**one) for one in value.get("recipes", [])],
             }
         )
 

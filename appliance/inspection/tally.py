@@ -31,6 +31,7 @@ class Tally:
                 ("queue", times.queue_ms),
                 ("inference", times.inference_ms),
                 ("total", times.total_ms),
+                ("frame_age", times.frame_age_ms),
             ):
                 if value_ms is not None:
                     status.latency[stage].add(value_ms)

@@ -1,4 +1,4 @@
-"""What may be asked of the delivery process, and its answers: the same for REST, MQTT and the command line.
+"""What may be asked of the box, and its answers: the same for REST, MQTT and the command line.
 
 The delivery process' handler is a function `(Request) -> Answer`. What it has to do for each verb:
 
@@ -18,10 +18,20 @@ The delivery process' handler is a function `(Request) -> Answer`. What it has t
 | resume   | name  | {}                                       | 200 {model, paused: false} |
 | look     | (or -)| {}; without a model: all of them         | 202 {models: [names]} |
 
-Instead of each: 404 no such model or deployment; 409 not in this state; 422 a body that means nothing here; 503 not
-possible at present; each with {error: one sentence}. A `key` that came before, for the same verb and model, within
-24 h: the first answer again, and 200 in the place of 202; with another body: 409. `by_wish`: it stands in the retained
-message `desired`, and comes again at each connect. A create that names no release is a look: 202 {model}.
+The line's own process answers these, and no others:
+
+| verb     | body                                     | answer |
+|----------|------------------------------------------|--------|
+| trigger  | {camera, part_id, wait_s}, wait_s 0..10  | 202 {camera, trigger_id}; with wait_s 200 {..., result} |
+| recipes  | {}                                       | 200 {recipes: [one for each camera and group]} |
+| recipe   | {recipe, camera, job_id}; no camera: all | 200 {recipe, camera, job_id, recipes: [those that changed]} |
+
+Instead of each: 404 no such model or deployment, camera or recipe; 409 not in this state; 422 a body that means nothing
+here; 503 not possible at present; of the line also 504: the part's result did not come within wait_s. Each with
+{error: one sentence}. A `key` that came before, for the same verb and model, within 24 h: the first answer again, and
+200 in the place of 202; with another body: 409. (The line remembers keys as long as its process lives.) `by_wish`: it
+stands in the retained message `desired`, and comes again at each connect. A create that names no release is a look:
+202 {model}.
 """
 
 import enum
@@ -41,6 +51,9 @@ _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 _KEY: Final = re.compile(rf"[!-~]{{1,{KEY_MAX}}}")
 _RELEASE_MAX: Final = 2**63 - 1
+WAIT_MAX_S: Final = 10.0
+"""So long may somebody wait for a part's result."""
+_PART_ID_MAX: Final = 128
 _SPREAD_MAX_S: Final = 604_800
 _AUDIT_MAX: Final = 1000
 
@@ -61,9 +74,15 @@ class Verb(str, enum.Enum):
     PAUSE = "pause"
     RESUME = "resume"
     LOOK = "look"
+    TRIGGER = "trigger"
+    RECIPES = "recipes"
+    RECIPE = "recipe"
+    """The changeover: this recipe from the next trigger on."""
 
 
-READING: Final = frozenset({Verb.OVERVIEW, Verb.SHOW, Verb.AUDIT})
+OF_THE_LINE: Final = frozenset({Verb.TRIGGER, Verb.RECIPES, Verb.RECIPE})
+"""The line's own process answers them; all others are the delivery process'."""
+READING: Final = frozenset({Verb.OVERVIEW, Verb.SHOW, Verb.AUDIT, Verb.RECIPES})
 """They change nothing and are in no audit log."""
 _OF_ONE_MODEL: Final = frozenset(
     {Verb.CREATE, Verb.CLEAR, Verb.ROLLBACK, Verb.PIN, Verb.UNPIN, Verb.PAUSE, Verb.RESUME}
@@ -160,6 +179,10 @@ def _checked(verb: Verb, body: Any) -> dict[str, Any]:
         raise BadRequest("Name what is wanted by one of tag, digest and release.")
     if verb is Verb.SHOW and "id" not in given:
         raise BadRequest("show needs the id of a deployment.")
+    if verb is Verb.TRIGGER and "camera" not in given:
+        raise BadRequest("trigger needs the name of a camera, or of a group under [parts].")
+    if verb is Verb.RECIPE and "recipe" not in given:
+        raise BadRequest("recipe needs the name of a recipe.")
     return given
 
 
@@ -181,9 +204,22 @@ def _is_flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
+def _is_identity(value: Any) -> bool:
+    """What the plant calls a part or an order: any script, nothing that steers a terminal or breaks a line."""
+    return isinstance(value, str) and 0 < len(value) <= _PART_ID_MAX and value.isprintable()
+
+
+_CAMERA_FIELD: Final = {"camera": ("the name of a camera, or of a group under [parts]", _is_text(_NAME))}
+_IDENTITY: Final = (f"1 to {_PART_ID_MAX} printable characters", _is_identity)
 _ID_FIELD: Final = {"id": ("a deployment's id", _is_text(_ID))}
 _RELEASE_FIELD: Final = {"release": ("a whole number from 0 on", _is_number(0, _RELEASE_MAX, whole=True))}
 _FIELDS: Final[Mapping[Verb, Mapping[str, tuple[str, Any]]]] = {
+    Verb.TRIGGER: {
+        **_CAMERA_FIELD,
+        "part_id": _IDENTITY,
+        "wait_s": (f"a number of seconds from 0 to {WAIT_MAX_S:g}", _is_number(0, WAIT_MAX_S)),
+    },
+    Verb.RECIPE: {"recipe": ("the name of a recipe", _is_text(_NAME)), **_CAMERA_FIELD, "job_id": _IDENTITY},
     Verb.SHOW: _ID_FIELD,
     Verb.CANCEL: _ID_FIELD,
     Verb.APPROVE: _ID_FIELD,
