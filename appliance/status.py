@@ -52,6 +52,19 @@ class CameraStatus:
     reasons: dict[str, int] = field(default_factory=dict)
     """Parts that did not pass, by reason code."""
     deadline_missed: int = 0
+    skipped: int = 0
+    """Pictures of a free-running camera that were passed over because a newer one was there; no parts."""
+    counters: dict[str, int] = field(default_factory=dict)
+    """What the driver has counted since it opened the camera."""
+    recipe: str = ""
+    """In force now."""
+    job_id: str | None = None
+    driver: str = ""
+    model: str = ""
+    """What the camera says it is."""
+    serial: str = ""
+    notes: list[str] = field(default_factory=list)
+    """Sentences on what is not as it should be with the camera, and does not forbid to run."""
     latency: dict[str, Histogram] = field(default_factory=lambda: {stage: Histogram() for stage in STAGES})
     skipped: int = 0
     """Frames that were passed over for a newer one; on purpose, where the camera takes the newest only."""
@@ -77,6 +90,23 @@ class RecipeStatus:
     """What it may be switched to; the one in force among them."""
     refused: str | None = None
     """Why the last changeover was refused; one sentence. None where it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeStatus:
+    """Which recipe is in force on one camera."""
+
+    camera: str
+    recipe: str
+    job_id: str | None
+    since_utc: str
+    """RFC 3339."""
+    config_id: str
+    deadline_ms: float
+    recipes: list[str]
+    """What it may be switched to."""
+    refused: str | None = None
+    """Why the last changeover was refused; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +288,8 @@ class LineStatus:
                 "models": [ModelStatus(**one) for one in value["models"]],
                 "outbox": None if outbox is None else OutboxStatus(**outbox),
                 "deliveries": {name: _delivered(one) for name, one in value.get("deliveries", {}).items()},
+                "recipes": [RecipeStatus(**one) for one in value.get("recipes", [])],
+                "groups": {name: _camera(one) for name, one in value.get("groups", {}).items()},
                 "recipes": [RecipeStatus(**one) for one in value.get("recipes", [])],
             }
         )

@@ -54,8 +54,10 @@ class Ledger:
         """`release` takes each result, in order; it must be quick and never wait. `first_id`: to count from."""
         self._release = release
         self._lock = threading.Lock()
+        self._sooner = threading.Condition(self._lock)
         self._open: deque[Part] = deque()  # guarded by _lock; the oldest first, which is never settled
         self._next_id = first_id  # guarded by _lock
+        self._awaited_ns = 0  # guarded by _lock: until when wait_expiry() sleeps
 
     def open(
         self, triggered_ns: int, in_force: InForce, *, part_id: str | None = None, deadline_ns: int | None = None
@@ -73,6 +75,8 @@ class Ledger:
             part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, give_up_ns, in_force, part_id)
             self._next_id += 1
             self._open.append(part)
+            if give_up_ns < self._awaited_ns:
+                self._sooner.notify()
         return part
 
     def settle(self, part: Part, result: Result) -> bool:
@@ -100,11 +104,25 @@ class Ledger:
         with self._lock:
             return [part for part in self._open if part.give_up_ns <= now_ns and not part.is_settled]
 
-    def next_expiry_ns(self) -> int | None:
-        """When the next part has to be given up; None without one."""
+    def wait_expiry(self, longest_s: float) -> None:
+        """Wait until the next part has to be given up, or wake(), at most `longest_s`. For one thread.
+
+        `longest_s` best is the usual deadline: a part that is triggered meanwhile then wakes nobody.
+        """
+        now_ns = time.monotonic_ns()
         with self._lock:
             # Not always the oldest: after a changeover parts may have shorter deadlines than those before them.
-            return min((part.give_up_ns for part in self._open if not part.is_settled), default=None)
+            first_ns = min((part.give_up_ns for part in self._open if not part.is_settled), default=None)
+            latest_ns = now_ns + round(longest_s * 1e9)
+            self._awaited_ns = latest_ns if first_ns is None else min(first_ns, latest_ns)
+            if self._awaited_ns > now_ns:
+                self._sooner.wait((self._awaited_ns - now_ns) / 1e9)
+            self._awaited_ns = 0
+
+    def wake(self) -> None:
+        """End a wait_expiry(); from any thread."""
+        with self._lock:
+            self._sooner.notify()
 
     @property
     def next_id(self) -> int:

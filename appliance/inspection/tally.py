@@ -12,7 +12,7 @@ class Tally:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._status = CameraStatus()  # guarded by _lock
+        self._status = CameraStatus()  # guarded by _lock; what is not counted here stays empty
 
     def count(self, result: Result) -> None:
         """One part more."""
