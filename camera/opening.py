@@ -22,7 +22,7 @@ DRIVERS: Final[dict[str, tuple[str, str]]] = {
 }
 """driver name -> module and class; a vendor's library is imported only when its driver is chosen."""
 
-_DRAINED: Final = frozenset({"opencv", "gstreamer"})
+_DRAINED: Final = frozenset({"opencv", "gstreamer", "pylon"})
 """Drivers that read on a thread of their own, and so give the newest frame themselves."""
 
 
