@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance import __version__, log
 from appliance.client.arguments import add_models
 from appliance.client.deployments_arguments import add_deployments
+from appliance.commissioning.arguments import add_camera
 from appliance.errors import ApplianceError
 from appliance.publishing.arguments import add_publishing
 from appliance.serve.arguments import add_serve
@@ -34,7 +35,7 @@ _DEMO_EXAMPLES = """examples:
 
 
 _GROUPS = (
-    ("on a box", ("run", "check", "demo", "serve", "example-config")),
+    ("on a box", ("run", "check", "camera", "demo", "serve", "example-config")),
     ("looking at a box, from anywhere", ("deployments", "models")),
     ("publishing a model, from anywhere", ("keys", "package", "lint", "sign", "push", "deploy")),
 )
@@ -64,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_check(commands)
     _add_demo(commands)
+    add_camera(commands)
     add_models(commands)
     add_deployments(commands)
     add_serve(commands)

@@ -46,7 +46,7 @@ LOOKING: Final[dict[str, str]] = {
     "pylon": "camera.drivers.pylon.discovering",
     "opencv": "camera.drivers.opencv.discovering",
 }
-"""driver name -> the module whose discover(timeout_s) -> Looked asks for its cameras. Pictures and pipelines have none."""
+"""driver name -> the module whose discover(timeout_s) -> Looked asks for its cameras; pipelines have none."""
 
 _START_S: Final = 10.0
 """What a driver may take to come up, on top of the time that it was given to look."""
