@@ -91,7 +91,7 @@ def _add_check(kinds: Commands) -> None:
     command.add_argument(
         "--rate", type=positive, metavar="HZ", help="pictures a second that are needed (from the file)"
     )
-    command.add_argument("--speed-mm-s", type=positive, metavar="V", help="speed of the parts, millimetres a second")
+    command.add_argument("--speed-mm-s", type=positive, metavar="V", help="speed of the parts, mm/s (the file's gate)")
     command.add_argument("--mm-per-px", type=positive, metavar="MM", help="millimetres on the part that a pixel shows")
     command.add_argument("--json", action="store_true", help="one JSON object")
     command.set_defaults(command=_check)

@@ -55,11 +55,12 @@ class _Report:
 
 def check_camera(options: Namespace) -> int:
     """Returns the exit code: 1 where something has to be repaired. Raises: ConfigError, CommissioningError."""
-    if (options.speed_mm_s is None) != (options.mm_per_px is None):
-        raise CommissioningError(
-            "--speed-mm-s and --mm-per-px go together: they say how far a part moves in a picture."
-        )
     chosen = choose(options)
+    if options.mm_per_px is None:
+        if options.speed_mm_s is not None:
+            raise CommissioningError("--speed-mm-s needs --mm-per-px: how many millimetres of the part a pixel shows.")
+    elif (options.speed_mm_s or chosen.speed_mm_s) is None:
+        raise CommissioningError("--mm-per-px needs --speed-mm-s: how fast the parts move.")
     report, system = _Report(options.json), System()
     around = surroundings(chosen.settings, system, _found_address(chosen.settings, report))
     report.add(before(around, system))
@@ -89,8 +90,7 @@ def _try(
     period_s = 1.0 / wanted_hz if wanted_hz else 0.0
     trial = take(camera, options.seconds, period_s, lambda trial: _tell(trial, options.seconds, report))
     report.trial = trial
-    trigger = getattr(chosen.settings, "trigger", "software")
-    report.add(pace.judge(trial, trigger, wanted_hz))
+    report.add(pace.judge(trial, chosen.settings.trigger, wanted_hz))
     frame = trial.last
     if frame is not None and frame.pixels is not None:
         height, width = frame.shape
@@ -120,7 +120,7 @@ def _streams(
         return []
     rate = wanted_hz or pace.pace(report.trial).rate_hz or 0.0
     neighbours = [
-        Stream(name, frame_bytes, needed_hz(line) or rate)
+        Stream(name, frame_bytes, (chosen.config and needed_hz(chosen.config, name)) or rate)
         for name, line in chosen.neighbours.items()
         if shares_interface(line.camera, around, system)
     ]
@@ -132,19 +132,20 @@ def _frame_bytes(trial: Trial | None) -> int | None:
 
 
 def _motion(chosen: Chosen, options: Namespace, info: CameraInfo | None) -> list[Finding]:
-    if options.speed_mm_s is None:
+    speed_mm_s: float | None = options.speed_mm_s or chosen.speed_mm_s
+    if options.mm_per_px is None or speed_mm_s is None:
         return []
     exposed_s = exposure_s(chosen.settings, info)
     if exposed_s is None:
-        at_most_us = options.mm_per_px / options.speed_mm_s * 1e6
+        at_most_us = options.mm_per_px / speed_mm_s * 1e6
         return [
             note(
                 "motion blur",
                 f"the camera does not say how long it exposes; {at_most_us:.0f} µs are one pixel at "
-                f"{options.speed_mm_s:g} mm/s: put its exposure into [cameras.NAME.camera] settings",
+                f"{speed_mm_s:g} mm/s: put its exposure into [cameras.NAME.camera] settings",
             )
         ]
-    return [blur(exposed_s, options.speed_mm_s, options.mm_per_px)]
+    return [blur(exposed_s, speed_mm_s, options.mm_per_px)]
 
 
 def _conclude(chosen: Chosen, report: _Report) -> int:

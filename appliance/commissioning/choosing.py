@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.commissioning.errors import CommissioningError
-from appliance.config import ApplianceConfig, LineConfig, load_config
-from appliance.inspection.recipe import RecipeConfig
+from appliance.config import ApplianceConfig, load_config
+from appliance.line_config import LineConfig
 from camera.config import AnyConfig, FolderConfig, VirtualConfig
 from camera.errors import CameraConfigError
 from camera.opening import check_config
@@ -37,6 +37,8 @@ class Chosen:
     settings: AnyConfig
     needed_hz: float | None = None
     """Pictures a second that the line will ask for; None where nobody said."""
+    speed_mm_s: float | None = None
+    """Of the parts, where the file says it (its gate)."""
     regions: Mapping[str, Rectangle] = field(default_factory=dict)
     """What its recipe looks at."""
     config: ApplianceConfig | None = None
@@ -66,10 +68,13 @@ def choose(options: Namespace) -> Chosen:
     return Chosen(options.camera or "camera", _checked(said))
 
 
-def needed_hz(line: LineConfig) -> float | None:
-    """Pictures a second that the line asks of a camera."""
-    takt_ms = line.takt_ms
-    return 1e3 / takt_ms if takt_ms else getattr(line.camera, "frame_rate_hz", None)
+def needed_hz(config: ApplianceConfig, name: str) -> float | None:
+    """Pictures a second that the line asks of a camera; None where only the parts themselves say."""
+    line = config.cameras[name]
+    together = [part for part in config.parts.values() if name in part.cameras]
+    periods_ms = [part.interval_ms if part.frames > 1 else part.takt_ms for part in together]
+    shortest = min((one for one in (line.takt_ms, *periods_ms) if one), default=None)
+    return 1e3 / shortest if shortest else getattr(line.camera, "frame_rate_hz", None)
 
 
 def _of_file(config: ApplianceConfig, file: Path, name: str | None, said: Mapping[str, Any]) -> Chosen:
@@ -86,7 +91,8 @@ def _of_file(config: ApplianceConfig, file: Path, name: str | None, said: Mappin
     settings: AnyConfig = line.camera
     if said:
         settings = _checked(_merged(line.camera.model_dump(exclude_unset=True) | {"driver": line.camera.driver}, said))
-    return Chosen(name, settings, needed_hz(line), _recipes_regions(config, line), config)
+    speed_mm_s = line.gate.speed_mm_s if line.gate else None
+    return Chosen(name, settings, needed_hz(config, name), speed_mm_s, _recipes_regions(config, line), config)
 
 
 def _checked(settings: Mapping[str, Any]) -> AnyConfig:
@@ -126,11 +132,7 @@ def _recipes_regions(config: ApplianceConfig, line: LineConfig) -> Mapping[str, 
     """The recipe's own, or, where it says none, those of its model's newest version."""
     recipe = config.recipes[line.recipe]
     own = _regions_of({"input": recipe.input.model_dump(exclude_none=True)})
-    return own or _regions_of(_metadata_below(config.models[_model_of(recipe)].base_path))
-
-
-def _model_of(recipe: RecipeConfig) -> str:
-    return recipe.model
+    return own or _regions_of(_metadata_below(config.models[recipe.model].base_path))
 
 
 def _metadata_below(base_path: Path) -> Mapping[str, Any]:

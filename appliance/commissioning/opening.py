@@ -31,8 +31,9 @@ def explained(error: CameraError, chosen: Chosen) -> str:
     """The driver's sentence, and what the appliance on this box has to do with it."""
     if isinstance(error, CameraInUse | CameraNotFound) and not is_shown_only(chosen.settings) and line_runs(chosen):
         return (
-            f"{error}. The line runs on this box and has camera {chosen.name}. To get a picture, stop the line (systemctl "
-            "stop appliance; parts are not inspected meanwhile), do this again, and start it (systemctl start appliance)"
+            f"{error}. The line runs on this box and has camera {chosen.name}. To get a picture, stop the line "
+            "(systemctl stop appliance; parts are not inspected meanwhile), do this again, and start it "
+            "(systemctl start appliance)"
         )
     if isinstance(error, CameraInUse):
         return f"{error}. If the line has it: systemctl stop appliance, do this again, systemctl start appliance"

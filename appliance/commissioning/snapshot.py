@@ -46,7 +46,7 @@ def snapshot(options: Namespace) -> int:
 
 
 def _nothing_came(chosen: Chosen, timeout_s: float, error: CameraTimeout) -> str:
-    if getattr(chosen.settings, "trigger", "") == "hardware":
+    if chosen.settings.trigger == "hardware":
         return (
             f"No pulse exposed the camera in {timeout_s:g} s: let a part pass, or take a picture with "
             "--set trigger=software"

@@ -153,8 +153,8 @@ def _losses(trial: Trial, seen: Pace) -> Finding:
         return wrong(
             what,
             f"{seen.lost} exposures without a picture, {seen.damaged} of {seen.frames} pictures damaged{why}"
-            f"{passed_over}: each is a part that could not be judged; look at socket buffer, packets, cable, and what else "
-            "this computer does",
+            f"{passed_over}: each is a part that could not be judged; look at socket buffer, packets, cable, and what "
+            "else this computer does",
         )
     return well(what, f"none{passed_over}")
 

@@ -101,7 +101,7 @@ def _before_stream(config: OpencvConfig, around: Surroundings) -> list[Finding]:
             note(
                 what,
                 "RTSP carries compressed pictures of some 50 to 150 ms age, and its camera does not wait for a "
-                "trigger: for parts that move take a GigE or USB3 camera with a trigger; watch frame age and jitter below",
+                "trigger: for parts that move take a GigE or USB3 camera with a trigger; watch frame age and jitter",
             )
         )
         if config.transport == "udp":
