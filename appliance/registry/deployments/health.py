@@ -8,6 +8,7 @@ import enum
 from dataclasses import dataclass
 from typing import Final
 
+from appliance.binomial import upper_bound
 from appliance.registry.config import CanaryConfig, ProbationConfig, ShadowConfig
 from appliance.registry.deployments import shares
 from appliance.registry.deployments.events import Report
@@ -142,7 +143,7 @@ def _count_above(reason: str, what: str, count: int, limit: int) -> tuple[str, s
 def _rise(report: Report, config: ProbationConfig) -> _Share:
     """The usual share of failed parts is itself only a sample: early, its upper bound counts."""
     before, failed = report["baseline_parts"], report["baseline_failed_parts"]
-    bound = shares.upper_bound(failed, before)
+    bound = upper_bound(failed, before)
     usual = failed / before if before >= BASELINE_MIN else bound
     limit, early = (min(1.0, share + config.max_fail_rise) for share in (usual, bound))
     what = f"a fail verdict (usual: {failed} of {before})"
