@@ -1,4 +1,4 @@
-"""The other end of the control socket: the gateway's."""
+"""The other end of a control socket: the gateway's, or the command line's."""
 
 import contextlib
 import logging
@@ -14,13 +14,11 @@ from appliance.steering import wire
 from appliance.steering.document import Document
 from appliance.steering.errors import SocketFailed
 from appliance.steering.requests import Answer, Request
+from appliance.steering.sides import DELIVERY, Side
 
 _log = logging.getLogger(__name__)
 
-AWAY: Final = (
-    "The delivery process is away, so models neither come nor can be steered; the line goes on with what it has, "
-    "and the journal tells why."
-)
+AWAY: Final = DELIVERY.away
 _RETRY_S: Final = (0.2, 5.0)
 """First and longest wait before the next attempt to watch."""
 _CONNECT_S: Final = 2.0
@@ -28,11 +26,12 @@ _NEVER_S: Final = 3.0e7
 
 
 class ControlClient:
-    """Any thread may ask; one thread watches. A delivery process that is away is an answer, not an exception."""
+    """Any thread may ask; one thread watches. A process that is away is an answer, not an exception."""
 
-    def __init__(self, path: Path) -> None:
-        """`path`: the delivery process' socket; it need not be there yet."""
+    def __init__(self, path: Path, side: Side = DELIVERY) -> None:
+        """`path`: the socket of `side`; it need not be there yet."""
         self._path = path
+        self._side = side
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._watching: socket.socket | None = None  # guarded by _lock
@@ -43,17 +42,16 @@ class ControlClient:
         try:
             with wire.connect(self._path, timeout_s) as connection:
                 wire.send(connection, request.as_json(), timeout_s)
-                return _answer(wire.Lines(connection, wire.ANSWER_MAX_BYTES).next(until_s))
+                return self._answer(wire.Lines(connection, wire.ANSWER_MAX_BYTES).next(until_s))
         except TimeoutError:
-            return Answer.refusal(
-                503,
-                f"The delivery process gave no answer within {timeout_s:g} s; whether it did it, "
-                "GET /deployments shows.",
-            )
+            side = self._side
+            return Answer.refusal(503, f"{side.name} gave no answer within {timeout_s:g} s; {side.unsure}.")
         except SocketFailed as error:
             return Answer.refusal(503, str(error))
+        except PermissionError:
+            return Answer.refusal(503, f"{self._path} is for the appliance's user and group only; ask as one of them.")
         except OSError:
-            return Answer.refusal(503, AWAY)
+            return Answer.refusal(503, self._side.away)
 
     def watch(self, took: Callable[[Document], None], lost: Callable[[str], None]) -> None:
         """Until close(), as a thread's body: `took` gets each document, `lost` a sentence when there are none."""
@@ -68,7 +66,7 @@ class ControlClient:
                 _log.warning("%s", error)
             if self._closing.is_set():
                 return
-            lost(AWAY)
+            lost(self._side.away)
             self._closing.wait(wait_s * random.uniform(0.7, 1.3))  # noqa: S311 - not a secret
             wait_s = min(wait_s * 2, _RETRY_S[1])
 
@@ -100,18 +98,17 @@ class ControlClient:
                     self._watching = None
         return has_heard
 
+    def _answer(self, line: Any) -> Answer:
+        if line is None:
+            return Answer.refusal(503, self._side.away)
+        try:
+            return Answer(int(line["status"]), dict(line["body"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SocketFailed(f"{self._side.whose} answer cannot be read.") from error
+
 
 def _pass_on(document: Document, took: Callable[[Document], None]) -> None:
     try:
         took(document)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SocketFailed(f"The delivery process' document cannot be read ({error!r}).") from error
-
-
-def _answer(line: Any) -> Answer:
-    if line is None:
-        return Answer.refusal(503, AWAY)
-    try:
-        return Answer(int(line["status"]), dict(line["body"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise SocketFailed("The delivery process' answer cannot be read.") from error

@@ -51,7 +51,7 @@ _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z")
 _KEY: Final = re.compile(rf"[!-~]{{1,{KEY_MAX}}}")
 _RELEASE_MAX: Final = 2**63 - 1
-WAIT_MAX_S: Final = 10.0
+RESULT_WAIT_MAX_S: Final = 10.0
 """So long may somebody wait for a part's result."""
 _PART_ID_MAX: Final = 128
 _SPREAD_MAX_S: Final = 604_800
@@ -217,7 +217,7 @@ _FIELDS: Final[Mapping[Verb, Mapping[str, tuple[str, Any]]]] = {
     Verb.TRIGGER: {
         **_CAMERA_FIELD,
         "part_id": _IDENTITY,
-        "wait_s": (f"a number of seconds from 0 to {WAIT_MAX_S:g}", _is_number(0, WAIT_MAX_S)),
+        "wait_s": (f"a number of seconds from 0 to {RESULT_WAIT_MAX_S:g}", _is_number(0, RESULT_WAIT_MAX_S)),
     },
     Verb.RECIPE: {"recipe": ("the name of a recipe", _is_text(_NAME)), **_CAMERA_FIELD, "job_id": _IDENTITY},
     Verb.SHOW: _ID_FIELD,

@@ -1,4 +1,4 @@
-"""The delivery process' end of the control socket: answers requests, and tells watchers the newest document."""
+"""The end of a control socket where requests are answered, and watchers are told the newest document."""
 
 import contextlib
 import logging
@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from appliance.errors import ApplianceError
 from appliance.steering import wire
 from appliance.steering.document import Document
 from appliance.steering.errors import BadRequest, SocketFailed
+from appliance.steering.pace import Pace
 from appliance.steering.requests import Answer, Request
+from appliance.steering.sides import DELIVERY, Side
 
 _log = logging.getLogger(__name__)
 
@@ -26,18 +28,41 @@ _LOOK_S: Final = 1.0
 """A watcher that has gone is noticed within this."""
 
 
+class Later(Protocol):
+    """An answer that is still to come."""
+
+    def wait(self, timeout_s: float) -> Answer | None:
+        """The answer, at the latest after `timeout_s` seconds; None where it is not there yet."""
+
+
 class ControlServer:
     """A Unix stream socket, mode 0660.
 
     Threads: one accepts, one serves each connection (at most 16); start() and stop() by one thread, tell() by any.
-    `handle` is called on those threads, never two at once; it should answer within a second. An ApplianceError that
-    it raises becomes a 503 with its sentence, anything else a 500 and a trace in the log.
+    `handle` is called on those threads, never two at once; it should answer within a second, or return what is waited
+    for while others have their turn. An ApplianceError that it raises becomes a 503 with its sentence, anything else a
+    500 and a trace in the log.
     """
 
-    def __init__(self, path: Path, handle: Callable[[Request], Answer]) -> None:
-        """Nothing is opened before start(). `path` may be of any length."""
+    def __init__(
+        self,
+        path: Path,
+        handle: Callable[[Request], Answer | Later],
+        side: Side = DELIVERY,
+        *,
+        pace: Pace | None = None,
+        enter: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Nothing is opened before start(). `path` may be of any length.
+
+        `pace`: connections that come faster wait in the kernel until it is their turn. `enter` is called first on each
+        of the threads: their priority.
+        """
         self._path = path
         self._handle = handle
+        self._side = side
+        self._pace = pace
+        self._enter = enter
         self._one_at_a_time = threading.Lock()
         self._listening: socket.socket | None = None
         self._identity = (0, 0)
@@ -51,7 +76,7 @@ class ControlServer:
 
     def start(self) -> None:
         """Listen; a socket that another life has left there is replaced. Raises: SocketFailed."""
-        self._listening, self._identity = wire.listen(self._path)
+        self._listening, self._identity = wire.listen(self._path, self._side.without)
         self._accepting = threading.Thread(target=self._accept, name="control", daemon=True)
         self._accepting.start()
 
@@ -84,7 +109,8 @@ class ControlServer:
 
     def _accept(self) -> None:
         assert self._listening is not None
-        while True:
+        self._enter()
+        while self._in_turn():
             try:
                 connection, _ = self._listening.accept()
             except OSError as error:
@@ -103,20 +129,30 @@ class ControlServer:
             else:
                 self._turn_away(connection)
 
+    def _in_turn(self) -> bool:
+        """Wait until the next connection may be taken; False where the server stops meanwhile."""
+        wait_s = 0.0 if self._pace is None else self._pace.take(time.monotonic())
+        with self._changed:
+            return not (wait_s and self._changed.wait_for(lambda: self._stopping, wait_s))
+
     def _turn_away(self, connection: socket.socket) -> None:
-        sentence = f"The delivery process serves {CONNECTIONS_MAX} connections already; try again."
+        sentence = f"{self._side.name} serves {CONNECTIONS_MAX} connections already; try again."
         with connection, contextlib.suppress(OSError):
             wire.send(connection, _line(Answer.refusal(503, sentence)), 0.1)
 
     def _serve(self, connection: socket.socket) -> None:
         """A connection's thread: one request, or watching."""
+        self._enter()
         try:
             with connection:
                 asked = wire.Lines(connection, wire.REQUEST_MAX_BYTES).next(time.monotonic() + _SLOW_S)
                 if isinstance(asked, dict) and "watch" in asked:
                     self._keep_telling(connection)
                 elif asked is not None:
-                    wire.send(connection, _line(self._answer(asked, wire.peer_uid(connection))), _SLOW_S)
+                    answer = self._answer(asked, wire.peer_uid(connection))
+                    said = answer if isinstance(answer, Answer) else self._await(answer, connection)
+                    if said is not None:
+                        wire.send(connection, _line(said), _SLOW_S)
         except SocketFailed as error:
             _log.warning("%s", error)
         except OSError:  # TimeoutError is one: it has gone, or does not keep up; it asks again
@@ -139,9 +175,17 @@ class ControlServer:
             elif wire.is_closed(connection):
                 return
 
-    def _answer(self, asked: Any, uid: int) -> Answer:
+    def _await(self, later: Later, connection: socket.socket) -> Answer | None:
+        """What comes of it; None where the peer has gone, or the server stops."""
+        while (answer := later.wait(_LOOK_S)) is None:
+            if self._is_stopping() or wire.is_closed(connection):
+                return None
+        return answer
+
+    def _answer(self, asked: Any, uid: int) -> Answer | Later:
         try:
             request = _with_peer(Request.from_json(asked), uid)
+            self._check_verb(request)
             with self._one_at_a_time:
                 return self._handle(request)
         except BadRequest as error:
@@ -149,9 +193,14 @@ class ControlServer:
         except ApplianceError as error:
             return Answer.refusal(503, str(error))
         except Exception:  # noqa: BLE001
-            # The boundary to the handler: a fault in one answer must not end deliveries.
-            _log.exception("A request to the delivery process failed by a fault of the software.")
+            # The boundary to the handler: a fault in one answer must not end the process.
+            _log.exception("%s could not answer a request by a fault of the software.", self._side.name)
             return Answer.refusal(500, "This failed by a fault of the software; its trace is in the journal.")
+
+    def _check_verb(self, request: Request) -> None:
+        if request.verb not in self._side.verbs:
+            known = ", ".join(sorted(verb.value for verb in self._side.verbs))
+            raise BadRequest(f"{self._side.name} is not asked for {request.verb.value}; it answers {known}.")
 
     def _is_stopping(self) -> bool:
         with self._changed:

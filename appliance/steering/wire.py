@@ -15,7 +15,7 @@ from typing import Any, Final
 from appliance.steering.errors import SocketFailed
 
 REQUEST_MAX_BYTES: Final = 65_536
-"""Longest line towards the delivery process."""
+"""Longest line towards the process that is asked."""
 ANSWER_MAX_BYTES: Final = 8_000_000
 """Longest line back: the document of 50 deployments with all their reports has some 200,000 bytes."""
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -64,10 +64,10 @@ def send(connection: socket.socket, value: Mapping[str, Any], timeout_s: float) 
         left = left[connection.send(left) :]
 
 
-def listen(path: Path) -> tuple[socket.socket, tuple[int, int]]:
+def listen(path: Path, without: str = "nobody can steer by it") -> tuple[socket.socket, tuple[int, int]]:
     """A listening socket under that name, in the place of what another life has left there; and its (device, inode).
 
-    Raises: SocketFailed.
+    `without`: what is not possible without it, for the error's sentence. Raises: SocketFailed.
     """
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
@@ -86,7 +86,7 @@ def listen(path: Path) -> tuple[socket.socket, tuple[int, int]]:
     except OSError as error:
         listening.close()
         raise SocketFailed(
-            f"The control socket {path} cannot be opened ({error.strerror or error}): operators cannot steer deliveries"
+            f"The control socket {path} cannot be opened ({error.strerror or error}): {without}"
         ) from error
     return listening, (status.st_dev, status.st_ino)
 
