@@ -74,3 +74,8 @@ class GstreamerConfig(SensorConfig):
     read_timeout_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
         default=3.0, description="seconds without a frame after which the pipeline is started again"
     )
+    latency_ms: Annotated[float, Field(ge=0, le=5000)] = Field(
+        default=0.0,
+        description="what the quickest picture needs from the lens to this program, as measured with a clock before "
+        "the lens: so much earlier it was taken",
+    )
