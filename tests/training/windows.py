@@ -1,6 +1,7 @@
-"""Small defects in large pictures: one network looks at overlapping windows, and learns from the boxes that people drew.
+"""Small defects in large pictures: one network looks at overlapping windows, and learns from boxes that people drew.
 
-The windows are the appliance's regions: all go through the network in one batch, and the part is what its worst window is.
+The windows are the appliance's regions: all go through the network in one batch, and the part is what its worst window
+is.
 """
 
 import itertools

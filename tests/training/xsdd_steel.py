@@ -20,8 +20,8 @@ LABELS = (
     "slag_inclusion",
     "surface_scratch",
 )
-SIDE_PX = 96
-EPOCHS = 24
+SIDE_PX = 128
+EPOCHS = 32
 TURNS = 3
 """How often each picture is shown in an epoch, mirrored and in another light."""
 INSPECTION = {
