@@ -8,7 +8,7 @@ array as the model takes it.
 
 import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -141,7 +141,7 @@ def _pixels(file: Path, plan: Plan, *, is_frame: bool) -> npt.NDArray[Any]:
             f"it has {width}x{height} pixels, and the model sees {spec.width}x{spec.height}; "
             'where it is a whole frame, say "frame": true'
         )
-    return Preprocessor(replace(spec, regions=None)).apply(frame)
+    return Preprocessor(spec.uncut()).apply(frame)
 
 
 def _missing(sentence: str) -> Failed:

@@ -1,55 +1,14 @@
-"""From scores to an evaluation: a pure function of the scores and the limits."""
+"""From scores to an evaluation: pure functions of the scores and the limits."""
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from appliance.inspection.errors import RecipeError
+from appliance.inspection.limits import Limits
 from appliance.inspection.result import ClassScore, Evaluation, Reason, RegionFound
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where OK ends and NotOK begins, per class. All scores and limits are in 0..1."""
-
-    per_class: Mapping[str, float]
-    """Defect label: the part is NotOK when its score is at or above this."""
-    good_label: str | None = None
-    """The label that means 'nothing wrong'; None where the model has only defect classes."""
-    good_min: float | None = None
-    """OK needs at least this score for the good label; required where there is one."""
-    review: Mapping[str, float] = field(default_factory=dict)
-    """Defect label: OK needs a score below this. Without an entry the `per_class` limit stands for both."""
-
-    def check(self, labels: Sequence[str]) -> None:
-        """Raises: RecipeError where a label has no limit, or a limit no label. Nothing is guessed."""
-        if self.good_label is not None and self.good_label not in labels:
-            raise RecipeError(
-                f"The good label {self.good_label!r} is not one of the model's labels ({_list(labels)}); "
-                "set good_label to one of them."
-            )
-        if self.good_label is not None and self.good_min is None:
-            raise RecipeError(f"No limit good_min for the good label {self.good_label!r}; set it, 0..1.")
-        self._check_classes([label for label in labels if label != self.good_label])
-
-    def _check_classes(self, defects: Sequence[str]) -> None:
-        for label in defects:
-            if label not in self.per_class:
-                raise RecipeError(f"No limit for the class {label!r}; set limits.per_class.{label}, 0..1.")
-        for name, limits in (("per_class", self.per_class), ("review", self.review)):
-            for label, limit in limits.items():
-                if label not in defects:
-                    raise RecipeError(
-                        f"limits.{name}.{label} is set, but the model's defect classes are {_list(defects)}."
-                    )
-                if not 0 <= limit <= 1:
-                    raise RecipeError(f"limits.{name}.{label} is {limit}; it has to be in 0..1.")
-        for label, limit in self.review.items():
-            if limit > self.per_class[label]:
-                raise RecipeError(
-                    f"limits.review.{label} ({limit}) is above limits.per_class.{label} "
-                    f"({self.per_class[label]}); a part would be OK and NotOK at once."
-                )
+__all__ = ["Decision", "Limits", "decide", "is_stricter", "judge_part", "worst_region"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +18,14 @@ class Decision:
     evaluation: Evaluation
     reason: Reason | None
     classes: tuple[ClassScore, ...]
+    """Highest score first; of the worst row where there are several."""
     detail: str = ""
     regions: tuple[RegionFound, ...] = ()
-    """Where the part has several: each."""
+    """Where people have named regions: each, with the worst of its tiles."""
+    deciding: ClassScore | None = None
+    """The class that is farthest beyond its limit, or came nearest to it; None where nothing could be judged."""
+    excess: float = 0.0
+    """How far it is beyond it; below 0 where it is within."""
 
 
 _SEVERITY = {
@@ -70,10 +34,13 @@ _SEVERITY = {
     Evaluation.UNDEFINED: 2,
     Evaluation.NOT_OK: 3,
 }
+_REASONS = {Evaluation.NOT_OK: Reason.CLASS_ABOVE_LIMIT, Evaluation.NOT_DECIDABLE: Reason.BETWEEN_LIMITS}
+_NAMED_MAX: Final = 6
+"""Regions, or tiles, that a result's sentence names."""
 
 
 def decide(scores: Sequence[float], labels: Sequence[str], limits: Limits, region: str | None = None) -> Decision:
-    """Judge one region by its scores, one per label, in the labels' order.
+    """Judge one row by its scores, one per label, in the labels' order. `region`: what the row is called.
 
     A score that is no number or outside 0..1 makes the part Undefined: a broken model never passes a part.
     """
@@ -83,17 +50,36 @@ def decide(scores: Sequence[float], labels: Sequence[str], limits: Limits, regio
         return _undefined(f"The model gave scores that are no scores in 0..1: {[float(s) for s in scores]}.")
     ranked = sorted(zip(scores, labels, strict=True), key=lambda pair: -pair[0])
     classes = tuple(ClassScore(label, min(max(score, 0.0), 1.0), region) for score, label in ranked)
-    evaluation = _evaluate(classes, limits)
-    reason = {
-        Evaluation.NOT_OK: Reason.CLASS_ABOVE_LIMIT,
-        Evaluation.NOT_DECIDABLE: Reason.BETWEEN_LIMITS,
-    }.get(evaluation)
-    return Decision(evaluation, reason, classes)
+    evaluation, deciding, excess = _evaluate(classes, limits)
+    return Decision(evaluation, _REASONS.get(evaluation), classes, deciding=deciding, excess=excess)
 
 
-def worst_region(decisions: Sequence[Decision]) -> Decision:
-    """The part's decision: that of its worst region. NotOK in one region is NotOK, whatever the others are."""
-    return max(decisions, key=lambda decision: _SEVERITY[decision.evaluation])
+def worst_region(decisions: Iterable[Decision]) -> Decision:
+    """The worst row's: NotOK in one is NotOK, whatever the others are; among equals the farthest beyond its limit."""
+    return max(decisions, key=_badness)
+
+
+def judge_part(rows: Sequence[tuple[str | None, str | None, Decision]]) -> Decision:
+    """The part's decision, and what was found in each of its regions.
+
+    `rows`: what each row of the batch is called, the region that it belongs to (None: people have named none), and what
+    was decided there.
+    """
+    worst = worst_region(decision for _, _, decision in rows)
+    if all(name is None for name, _, _ in rows):
+        return worst
+    # Of each region its worst tile; where no regions are named each tile speaks for itself.
+    speakers: dict[str | None, tuple[str | None, Decision]] = {}
+    for name, region, decision in rows:
+        key = name if region is None else region
+        if key not in speakers or _badness(decision) > _badness(speakers[key][1]):
+            speakers[key] = (name, decision)
+    named = {region for _, region, _ in rows if region is not None}
+    regions = tuple(
+        _found(region, speakers[region][1]) for region in speakers if region is not None and region in named
+    )
+    equals = [one for one in speakers.values() if one[1].evaluation is worst.evaluation]
+    return replace(worst, regions=regions, detail=_detail(worst, equals))
 
 
 def is_stricter(one: Evaluation, other: Evaluation) -> bool:
@@ -101,21 +87,59 @@ def is_stricter(one: Evaluation, other: Evaluation) -> bool:
     return _SEVERITY[one] > _SEVERITY[other]
 
 
-def _evaluate(classes: Sequence[ClassScore], limits: Limits) -> Evaluation:
-    good_enough = True
-    for one in classes:
-        if one.label == limits.good_label:
-            good_enough = good_enough and limits.good_min is not None and one.score >= limits.good_min
-        elif one.score >= limits.per_class[one.label]:
-            return Evaluation.NOT_OK
-        else:
-            good_enough = good_enough and one.score < limits.review.get(one.label, 2.0)
-    return Evaluation.OK if good_enough else Evaluation.NOT_DECIDABLE
+def _badness(decision: Decision) -> tuple[int, float]:
+    return (_SEVERITY[decision.evaluation], decision.excess)
+
+
+def _evaluate(classes: Sequence[ClassScore], limits: Limits) -> tuple[Evaluation, ClassScore, float]:
+    """With the class that decides, and how far it is beyond its limit."""
+    above = _farthest(classes, limits.per_class)
+    if above is not None and above[1] >= 0:
+        return Evaluation.NOT_OK, *above
+    doubted = _farthest(classes, {**limits.per_class, **limits.review})
+    is_doubted = doubted is not None and doubted[1] >= 0
+    found = [] if doubted is None else [doubted]
+    good = next((one for one in classes if one.label == limits.good_label), None)
+    if good is not None:
+        short = math.inf if limits.good_min is None else limits.good_min - good.score
+        is_doubted = is_doubted or short > 0
+        found.append((good, short))
+    deciding, excess = max(found, key=lambda pair: pair[1])
+    return Evaluation.NOT_DECIDABLE if is_doubted else Evaluation.OK, deciding, excess
+
+
+def _farthest(classes: Sequence[ClassScore], limits: Mapping[str, float]) -> tuple[ClassScore, float] | None:
+    """The defect class that is farthest beyond its limit; None where there is no defect class."""
+    return max(
+        ((one, one.score - limits[one.label]) for one in classes if one.label in limits), key=_second, default=None
+    )
+
+
+def _second(pair: tuple[ClassScore, float]) -> float:
+    return pair[1]
+
+
+def _found(region: str, decision: Decision) -> RegionFound:
+    deciding = decision.deciding
+    if deciding is None:
+        return RegionFound(region, decision.evaluation, None, None)
+    return RegionFound(region, decision.evaluation, deciding.label, deciding.score)
+
+
+def _detail(worst: Decision, equals: list[tuple[str | None, Decision]]) -> str:
+    """`upper_left: missing 0.99; lower_right: missing 0.97`: the regions that failed, the worst first."""
+    if worst.evaluation is Evaluation.OK:
+        return ""
+    equals.sort(key=lambda one: -one[1].excess)
+    said = [f"{name}: {_shown(decision)}" for name, decision in equals[:_NAMED_MAX]]
+    more = len(equals) - len(said)
+    return "; ".join(said) + (f"; and {more} more" if more else "")
+
+
+def _shown(decision: Decision) -> str:
+    deciding = decision.deciding
+    return decision.detail if deciding is None else f"{deciding.label} {deciding.score:.2f}"
 
 
 def _undefined(detail: str) -> Decision:
     return Decision(Evaluation.UNDEFINED, Reason.MODEL_FAILED, (), detail)
-
-
-def _list(labels: Sequence[str]) -> str:
-    return ", ".join(labels) or "none"

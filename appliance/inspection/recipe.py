@@ -1,44 +1,14 @@
 """What is set for a product: which model, what it sees, where the limits are, how long it may take."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, Field
 
+from appliance.inspection.limits import LimitsConfig
+from appliance.inspection.preprocess import InputConfig
+from appliance.inspection.preprocess.spec import PLACE
 from appliance.inspection.quality import QualityConfig
-
-Score = Annotated[float, Field(ge=0, le=1)]
-
-
-class InputConfig(BaseModel, extra="forbid", frozen=True):
-    """What the model sees. Everything left out is taken from the model's own metadata; nothing is guessed."""
-
-    roi: tuple[int, int, int, int] | None = Field(
-        default=None, description="one region of the picture: [x, y, width, height] in pixels"
-    )
-    regions: dict[str, tuple[int, int, int, int]] | None = Field(
-        default=None, description="several named regions, each [x, y, width, height]; all have to be OK"
-    )
-    width: int | None = Field(default=None, ge=1, le=8192, description="the model's input width, pixels")
-    height: int | None = Field(default=None, ge=1, le=8192, description="the model's input height, pixels")
-    color: str | None = Field(default=None, description="order of the channels: MONO8, RGB8 or BGR8")
-    dtype: str | None = Field(default=None, description="uint8, or float32 for pixel * scale + offset")
-    resize: str | None = Field(default=None, description="area, linear, cubic or nearest, as in training")
-    scale: float | None = Field(default=None, description="for float32: factor on each pixel")
-    offset: float | None = Field(default=None, description="for float32: added after the factor")
-
-
-class LimitsConfig(BaseModel, extra="forbid", frozen=True):
-    """Where OK ends and NotOK begins. Everything left out is taken from the model's own metadata."""
-
-    good_min: Score | None = Field(default=None, description="OK needs at least this score for the good label")
-    per_class: dict[str, Score] | None = Field(
-        default=None, description="defect label = score at or above which the part is NotOK"
-    )
-    review: dict[str, Score] | None = Field(
-        default=None,
-        description="defect label = score at or above which the part is not OK, but for a person",
-    )
 
 
 class RecipeConfig(BaseModel, extra="forbid", frozen=True):
@@ -64,22 +34,30 @@ class RecipeConfig(BaseModel, extra="forbid", frozen=True):
 def effective(recipe: RecipeConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """The model's metadata with everything the recipe says laid over it.
 
-    A region set in the recipe replaces the metadata's regions whole; limits are replaced class by class.
+    Where the recipe says where the part is (roi, perspective, regions) it replaces what the metadata says of that
+    whole, with the limits of regions that are gone; limits are replaced class by class.
     """
     value: dict[str, Any] = {**metadata}
     for name in ("good_label", "labels", "output"):
         said = getattr(recipe, name)
         if said is not None:
             value[name] = said
+    limits = {**metadata.get("limits", {})}
     inputs = {**metadata.get("input", {})}
     said_input = recipe.input.model_dump(exclude_none=True)
-    if {"roi", "regions"} & said_input.keys():
-        inputs.pop("roi", None)
-        inputs.pop("regions", None)
+    if not said_input.keys().isdisjoint(PLACE):
+        inputs = {name: one for name, one in inputs.items() if name not in PLACE}
+        there = said_input.get("regions", {})
+        limits["regions"] = {name: one for name, one in (limits.get("regions") or {}).items() if name in there}
     value["input"] = {**inputs, **said_input}
-    limits = {**metadata.get("limits", {})}
-    said_limits = recipe.limits.model_dump(exclude_none=True)
-    for name, said in said_limits.items():
-        limits[name] = {**limits.get(name, {}), **said} if isinstance(said, dict) else said
-    value["limits"] = limits
+    value["limits"] = _overlaid(limits, recipe.limits.model_dump(exclude_none=True))
     return value
+
+
+def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables within tables are laid over each other, too."""
+    laid = {**below}
+    for name, said in above.items():
+        under = below.get(name)
+        laid[name] = _overlaid(under if isinstance(under, Mapping) else {}, said) if isinstance(said, dict) else said
+    return laid

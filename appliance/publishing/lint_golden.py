@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.inspection.decide import Limits, decide
+from appliance.inspection.decide import decide
 from appliance.inspection.errors import RecipeError
+from appliance.inspection.limits import Limits
 from appliance.inspection.preprocess import InputSpec
 from appliance.inspection.result import Evaluation
 from appliance.publishing.errors import PublishError
 from appliance.publishing.findings import Finding, error, warning
-from appliance.publishing.lint_inspection import limits_of, output_of
+from appliance.publishing.lint_inspection import output_of
 from appliance.publishing.pictures import read_sample
 from appliance.runtimes.description import Description
 from appliance.runtimes.model import DEFAULT_SIGNATURE
@@ -107,9 +108,9 @@ def _judged(
     where: str, label: str, scores: Sequence[float], labels: Sequence[str], said: Mapping[str, Any]
 ) -> Iterator[Finding]:
     try:
-        limits: Limits = limits_of(said)
+        limits = Limits.from_metadata(said)
         limits.check(labels)
-    except (RecipeError, TypeError, ValueError, AttributeError):
+    except RecipeError:
         return  # said of inspection.json already
     decision = decide(scores, labels, limits)
     shown = ", ".join(f"{name} {score:.2f}" for name, score in zip(labels, scores, strict=True))

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.inspection.decide import Limits
 from appliance.inspection.errors import RecipeError
+from appliance.inspection.limits import Limits
 from appliance.inspection.preprocess import InputSpec
 from appliance.publishing.findings import Finding, error, warning
 from appliance.runtimes.description import Description
@@ -51,17 +51,6 @@ def _are_labels(labels: Any) -> bool:
     )
 
 
-def limits_of(said: Mapping[str, Any]) -> Limits:
-    """As inspection.json has them. Raises: RecipeError, TypeError, ValueError."""
-    limits = said.get("limits") or {}
-    return Limits(
-        per_class=dict(limits.get("per_class", {})),
-        good_label=said.get("good_label"),
-        good_min=limits.get("good_min"),
-        review=dict(limits.get("review", {})),
-    )
-
-
 def _limits(said: Mapping[str, Any], labels: list[str]) -> Iterator[Finding]:
     if not said.get("limits"):
         yield warning(
@@ -69,11 +58,16 @@ def _limits(said: Mapping[str, Any], labels: list[str]) -> Iterator[Finding]:
         )
         return
     try:
-        limits_of(said).check(labels)
+        Limits.from_metadata(said).check(labels, _regions(said))
     except RecipeError as problem:
         yield error("limits", _WHERE, str(problem).rstrip("."), "Correct the limits; a box refuses the model otherwise")
-    except (TypeError, ValueError, AttributeError):
-        yield error("limits", _WHERE, "limits are not in the form that boxes read", NEEDED)
+
+
+def _regions(said: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those of the input, as far as that can be read; what is wrong with it is said elsewhere."""
+    value = said.get("input")
+    regions = value.get("regions") if isinstance(value, Mapping) else None
+    return regions if isinstance(regions, Mapping) else {}
 
 
 def _input(said: Mapping[str, Any], signature: Signature | None) -> Iterator[Finding]:
@@ -108,15 +102,16 @@ def _input_fits(spec: InputSpec, signature: Signature) -> Iterator[Finding]:
             f"input.dtype says {spec.dtype}, and the graph takes {tensor.dtype}",
             f'Set "dtype": "{tensor.dtype}", or export the model with {spec.dtype}',
         )
-    regions = len(spec.regions) if spec.regions else 1
-    if tensor.shape is not None and not _fits((regions, *spec.shape), tensor.shape):
-        yield error(
-            "input_shape",
-            _WHERE,
-            f"input says [{regions}, {', '.join(map(str, spec.shape))}] (regions, height, width, channels), "
-            f"and the graph takes {shown(tensor.shape)}",
-            "Correct width, height and color, or export the model for that size",
-        )
+    rows = len(spec.windows())
+    if tensor.shape is None or any(_fits((count, *spec.shape), tensor.shape) for count in (rows, 1)):
+        return
+    yield error(
+        "input_shape",
+        _WHERE,
+        f"input says [{rows}, {', '.join(map(str, spec.shape))}] (rows, height, width, channels), "
+        f"and the graph takes {shown(tensor.shape)}",
+        "Correct width, height and color, or export the model for that size and any batch",
+    )
 
 
 def _fits(wanted: tuple[int, ...], shape: tuple[int | None, ...]) -> bool:

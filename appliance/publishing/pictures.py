@@ -41,7 +41,7 @@ def read_sample(file: Path, spec: InputSpec) -> npt.NDArray[Any]:
     if pixels.shape[:2] != (spec.height, spec.width):
         height, width = pixels.shape[:2]
         raise PublishError(f"{file} is {width}x{height}; the model sees {spec.width}x{spec.height}.")
-    return Preprocessor(replace(spec, regions=None)).apply(_frame(pixels)).copy()
+    return Preprocessor(spec.uncut()).apply(_frame(pixels)).copy()
 
 
 def store_sample(pixels: Pixels, spec: InputSpec, file: Path) -> None:
@@ -50,10 +50,11 @@ def store_sample(pixels: Pixels, spec: InputSpec, file: Path) -> None:
     Raises: PublishError where the model's region lies outside, or there are several.
     """
     if pixels.shape[:2] != (spec.height, spec.width):
-        if spec.regions and len(spec.regions) > 1:
-            names = ", ".join(spec.regions)
+        windows = spec.windows()
+        if len(windows) > 1:
+            names = ", ".join(str(one.name) for one in windows[:4]) + (", …" if len(windows) > 4 else "")
             raise PublishError(
-                f"{file.name} is a whole frame, and the model has several regions ({names}); "
+                f"{file.name} is a whole frame, and the model has several regions or tiles ({names}); "
                 f"give pictures of {spec.width}x{spec.height} that are cut already."
             )
         stored = replace(spec, dtype="uint8", scale=1.0, offset=0.0, color="MONO8" if pixels.ndim == 2 else "BGR8")

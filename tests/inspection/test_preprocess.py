@@ -42,7 +42,7 @@ def test_the_region_is_cut_before_it_is_resized(scratch):
 def test_each_named_region_is_a_row_of_the_batch(scratch):
     fitted = Preprocessor(spec(regions={"left": [0, 0, 8, 8], "seam": [36, 0, 8, 8]}))
     batch = fitted.apply(scratch)
-    assert fitted.region_names == ("left", "seam")
+    assert [one.region for one in fitted.windows] == ["left", "seam"]
     assert batch[0].max() == 20
     assert batch[1].max() == 200
 

@@ -53,7 +53,7 @@ def _pixels(body: bytes, spec: TensorSpec, metadata: Mapping[str, Any], max_px: 
     except UnreadablePicture as error:
         raise invalid(f"The picture cannot be read: {error.detail}.") from error
     if pixels.shape[:2] == (wanted.height, wanted.width):
-        wanted = replace(wanted, regions=None)  # cut to size already
+        wanted = wanted.uncut()  # cut to size already
     if 0 in {wanted.width, wanted.height}:
         wanted = replace(wanted, width=wanted.width or pixels.shape[1], height=wanted.height or pixels.shape[0])
     try:
