@@ -27,7 +27,7 @@ class Drain(Generic[Item]):
     oldest are passed over. Both are counted.
     `take` returns the next item, or None where none came this time (it then is called again, so it has to wait by
     itself); what it raises ends the drain, and is raised by next() after the items that were taken before.
-    Threads: `take` and `ended` on the drain's own; next() on the reader's; end() and join() on any.
+    Threads: `take` and `ended` on the drain's own; next(), check() and drop() on the reader's; end() and join() on any.
     """
 
     def __init__(
@@ -77,6 +77,18 @@ class Drain(Generic[Item]):
                 self._passed_over = 0
                 return taken
             raise self._error or CameraLost("the camera was closed")
+
+    def check(self) -> None:
+        """Raises what next() would raise at once; nothing where there are items, or may be some."""
+        with self._changed:
+            if self._is_over and not self._items:
+                raise self._error or CameraLost("the camera was closed")
+
+    def drop(self) -> None:
+        """Forget the items that were kept, as if they had never come."""
+        with self._changed:
+            self._items.clear()
+            self._passed_over = 0
 
     def end(self) -> None:
         """No more items: what was kept is dropped, and next() raises CameraLost. At once; see join()."""

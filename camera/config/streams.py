@@ -35,10 +35,22 @@ class OpencvConfig(SensorConfig):
     width_px: Pixels | None = Field(default=None, description="picture width that must come; V4L2: is asked for")
     height_px: Pixels | None = Field(default=None, description="picture height that must come; V4L2: is asked for")
     open_timeout_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
-        default=3.0, description="seconds until a camera that does not answer counts as not there"
+        default=5.0,
+        description="seconds until a camera that does not answer, or gives no picture, counts as not there; longer "
+        "than from one key frame of the stream to the next",
     )
     read_timeout_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
         default=1.5, description="seconds without a frame after which the camera is lost and opened again"
+    )
+    latency_s: Annotated[float, Field(ge=0.0, le=10)] | None = Field(
+        default=None,
+        description="seconds that the camera and the network need from exposure to picture, at best: by it is known "
+        "which picture was exposed after a trigger; default: a guess (RTSP: one frame and 0.05, MJPEG: 0.02, V4L2: 0)",
+    )
+    stale_after_s: Annotated[float, Field(ge=0.02, le=60)] = Field(
+        default=0.5,
+        description="a picture that comes so many seconds later than usual is stale and never judged; longer than from "
+        "one frame to the next",
     )
 
     @model_validator(mode="after")

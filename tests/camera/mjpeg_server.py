@@ -78,7 +78,8 @@ class Handler(BaseHTTPRequestHandler):
         sent = 0
         while True:
             with self.sensor.changed:
-                self.sensor.changed.wait_for(lambda: self.sensor.counter > sent)
+                while self.sensor.counter == sent:
+                    self.sensor.changed.wait()
                 sent, part = self.sensor.counter, self.sensor.part
             self.wfile.write(part)
 

@@ -85,8 +85,8 @@ def main() -> None:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(
         "( appsrc name=source is-live=true do-timestamp=true format=time ! x264enc tune=zerolatency "
-        f"speed-preset=ultrafast key-int-max={options.gop or options.fps} bitrate=4000 threads=1 ! rtph264pay name=pay0 pt=96 "
-        "config-interval=1 )"
+        f"speed-preset=ultrafast key-int-max={options.gop or options.fps} bitrate=4000 threads=1 "
+        "! rtph264pay name=pay0 pt=96 config-interval=1 )"
     )
     factory.set_shared(True)
     factory.connect("media-configure", source.configure)
