@@ -4,7 +4,7 @@ import enum
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,14 @@ class Evaluation(enum.Enum):
     def verdict(self) -> str:
         """What the reject gate reads: `pass` for OK and for nothing else."""
         return "pass" if self is Evaluation.OK else "fail"
+
+    @property
+    def severity(self) -> int:
+        """0 for OK; the higher, the worse: of several views or regions the worst says what the part is."""
+        return _SEVERITY.index(self)
+
+
+_SEVERITY: Final = (Evaluation.OK, Evaluation.NOT_DECIDABLE, Evaluation.UNDEFINED, Evaluation.NOT_OK)
 
 
 class Reason(enum.Enum):
@@ -61,7 +69,7 @@ class Reason(enum.Enum):
     FRAME_LOW_CONTRAST = "FRAME_LOW_CONTRAST"
     FRAME_BLURRED = "FRAME_BLURRED"
     FRAME_UNFAMILIAR = "FRAME_UNFAMILIAR"
-    """It does not look like the good pictures that the recipe's limits were learnt from: no part, or not in its place."""
+    """It is not like the good pictures that the recipe's limits were learnt from: no part, or not in its place."""
     CAMERA_LOST = "CAMERA_LOST"
     STATION_BUSY = "STATION_BUSY"
     """Parts came faster than they could be judged."""
@@ -184,6 +192,8 @@ class Result:
     """Where a part is judged in several regions: each, in the recipe's order."""
     views: Sequence[View] = ()
     """Where the result combines several cameras or exposures: each."""
+    result_id: str = field(default_factory=lambda: uuid7())  # noqa: PLW0108 - it stands below
+    """The same on every way by which it is told."""
 
     @property
     def deadline_met(self) -> bool:
@@ -194,7 +204,7 @@ class Result:
         """The message without `stream` and `sequence`, in the order of the design's example; about 20 µs."""
         return {
             "schema_version": SCHEMA_VERSION,
-            "result_id": uuid7(),
+            "result_id": self.result_id,
             "station": self.station,
             "camera": self.camera,
             "part_id": self.part_id,

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from appliance.errors import ApplianceError
 from appliance.steering import wire
@@ -28,42 +28,35 @@ _LOOK_S: Final = 1.0
 """A watcher that has gone is noticed within this."""
 
 
-class Later(Protocol):
-    """An answer that is still to come."""
-
-    def wait(self, timeout_s: float) -> Answer | None:
-        """The answer, at the latest after `timeout_s` seconds; None where it is not there yet."""
-
-
 class ControlServer:
     """A Unix stream socket, mode 0660.
 
     Threads: one accepts, one serves each connection (at most 16); start() and stop() by one thread, tell() by any.
-    `handle` is called on those threads, never two at once; it should answer within a second, or return what is waited
-    for while others have their turn. An ApplianceError that it raises becomes a 503 with its sentence, anything else a
-    500 and a trace in the log.
+    `handle` is called on those threads, never two at once unless `together`; it should answer within a second. An
+    ApplianceError that it raises becomes a 503 with its sentence, anything else a 500 and a trace in the log.
     """
 
     def __init__(
         self,
         path: Path,
-        handle: Callable[[Request], Answer | Later],
+        handle: Callable[[Request], Answer],
         side: Side = DELIVERY,
         *,
+        together: bool = False,
         pace: Pace | None = None,
         enter: Callable[[], object] = lambda: None,
     ) -> None:
         """Nothing is opened before start(). `path` may be of any length.
 
-        `pace`: connections that come faster wait in the kernel until it is their turn. `enter` is called first on each
-        of the threads: their priority.
+        `together`: a request need not wait for the answer to the one before. `pace`: connections that come faster wait
+        in the kernel until it is their turn. `enter` is called first on each of the threads: their priority.
         """
         self._path = path
         self._handle = handle
         self._side = side
         self._pace = pace
         self._enter = enter
-        self._one_at_a_time = threading.Lock()
+        self._turn = threading.BoundedSemaphore(CONNECTIONS_MAX if together else 1)
         self._listening: socket.socket | None = None
         self._identity = (0, 0)
         self._accepting: threading.Thread | None = None
@@ -149,10 +142,7 @@ class ControlServer:
                 if isinstance(asked, dict) and "watch" in asked:
                     self._keep_telling(connection)
                 elif asked is not None:
-                    answer = self._answer(asked, wire.peer_uid(connection))
-                    said = answer if isinstance(answer, Answer) else self._await(answer, connection)
-                    if said is not None:
-                        wire.send(connection, _line(said), _SLOW_S)
+                    wire.send(connection, _line(self._answer(asked, wire.peer_uid(connection))), _SLOW_S)
         except SocketFailed as error:
             _log.warning("%s", error)
         except OSError:  # TimeoutError is one: it has gone, or does not keep up; it asks again
@@ -175,18 +165,11 @@ class ControlServer:
             elif wire.is_closed(connection):
                 return
 
-    def _await(self, later: Later, connection: socket.socket) -> Answer | None:
-        """What comes of it; None where the peer has gone, or the server stops."""
-        while (answer := later.wait(_LOOK_S)) is None:
-            if self._is_stopping() or wire.is_closed(connection):
-                return None
-        return answer
-
-    def _answer(self, asked: Any, uid: int) -> Answer | Later:
+    def _answer(self, asked: Any, uid: int) -> Answer:
         try:
             request = _with_peer(Request.from_json(asked), uid)
             self._check_verb(request)
-            with self._one_at_a_time:
+            with self._turn:
                 return self._handle(request)
         except BadRequest as error:
             return Answer.refusal(422, str(error))
