@@ -8,13 +8,14 @@ import socket
 import sys
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 import cv2
 
 from camera.errors import CameraError
 from camera.opening import make_camera
 from camera.protocol import Camera
+from camera.supervised import memory
 from camera.supervised.slots import new_memory, put
 from camera.supervised.wire import (
     RAISED,
@@ -26,6 +27,10 @@ from camera.supervised.wire import (
     send_error,
 )
 
+_LET_GO_S: Final = 1.0
+"""What a driver may take to let go of its camera when its parent is gone."""
+_LOOK_AFTER_READS: Final = 16
+
 
 class Driver:
     """One camera and the memory of its pictures. serve() is the camera's one thread."""
@@ -35,9 +40,11 @@ class Driver:
         self._camera = camera
         self._memory: Any = None
         self._slot_bytes = 0
+        self._memory_max = memory.limit_bytes()
+        self._reads = 0
 
     def serve(self) -> None:
-        """Until the other side closes its end."""
+        """Until the other side closes its end; ends the process where its memory grows without end."""
         while (request := receive_request(self._requests)) is not None:
             self._serve(request)
 
@@ -50,6 +57,9 @@ class Driver:
         if request.call == "read":
             with suppress(CameraError):  # the next call says so
                 self._camera.idle()
+            self._reads += 1
+            if self._reads % _LOOK_AFTER_READS == 0 and memory.own_bytes() > self._memory_max:
+                os._exit(memory.EXIT_CODE)  # not the way that frees: who leaks may hang there
 
     def _answer(self, request: Request) -> None:
         camera = self._camera
@@ -94,11 +104,17 @@ def _close_when_told(closing: socket.socket, camera: Camera) -> None:
     while closing.recv(1):
         camera.close()
         closing.send(b".")
-    os._exit(0)  # the first thread may hang in the driver, which is why it is here
+    # The first thread may hang in the driver, and so may close(); a camera that was let go of is free at once.
+    threading.Timer(_LET_GO_S, os._exit, (0,)).start()
+    try:
+        camera.close()
+    finally:
+        os._exit(0)
 
 
 def main() -> None:
     """See the module."""
+    memory.end_this_one_first()
     cv2.setNumThreads(1)
     requests, closing = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     first = receive_request(requests)

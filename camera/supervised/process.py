@@ -2,20 +2,23 @@
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 from camera.errors import CameraError, CameraLost
+from camera.supervised import memory
 from camera.supervised.wire import Raised, Request, receive_answer, send_request
 
-_GRACE_S: Final = {"make": 15.0, "open": 30.0, "start": 10.0, "trigger": 1.0, "read": 1.0, "counters": 1.0, "stop": 5.0}
-"""A call that takes so much longer than its timeout has hung."""
+PROGRAM: Final = (sys.executable, "-m", "camera.supervised")
+_GRACE_S: Final = {"make": 15.0, "open": 30.0, "start": 10.0, "trigger": 3.0, "read": 1.0, "counters": 3.0, "stop": 5.0}
+"""A call that takes so much longer than its timeout has hung. (A GigE camera that is gone shows after 2.5 seconds.)"""
 _CLOSE_S: Final = 2.0
 _END_S: Final = 2.0
 
@@ -30,18 +33,23 @@ class DriverProcess:
         """Starts it. Raises: OSError where no process can be started."""
         self._requests, their_requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._closing, their_closing = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._released = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._lock = threading.Lock()  # guards _is_over and the closing of what is below
+        self._reaping = threading.Lock()  # held by who ends its process
         self._is_over = False
         self._number = 0
         numbers = [str(theirs.fileno()) for theirs in (their_requests, their_closing)]
-        with their_requests, their_closing:
+        with ExitStack() as unless_started, their_requests, their_closing:
+            unless_started.callback(self._requests.close)
+            unless_started.callback(self._closing.close)
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "camera.supervised", *numbers],
+                [*PROGRAM, *numbers],
                 pass_fds=[their_requests.fileno(), their_closing.fileno()],
                 stdin=subprocess.DEVNULL,
-                start_new_session=True,  # Ctrl-C is for the line, which then ends this
+                # Ctrl-C is for the line, which then ends this; and what the driver starts is ended with it.
+                start_new_session=True,
             )
+            unless_started.pop_all()
+        self._released = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._closing.settimeout(_CLOSE_S)
         self._settings = dict(settings)
 
@@ -53,7 +61,7 @@ class DriverProcess:
     @property
     def is_alive(self) -> bool:
         """It runs and may be asked."""
-        return not self._is_over and self._process.poll() is None
+        return not self._is_over and not self._has_ended()
 
     def make(self) -> None:
         """Wait until it is up and has its settings. Raises: CameraLost."""
@@ -116,12 +124,30 @@ class DriverProcess:
                 self._closing.close()
                 self._requests.close()
                 os.close(self._released)
-        try:
-            code = self._process.wait(grace_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        with self._reaping:
+            self._has_ended(grace_s)
+            if self._process.returncode is None:
+                with suppress(ProcessLookupError, PermissionError):  # there is nothing left of it
+                    os.killpg(self._process.pid, signal.SIGKILL)  # it, and what it has started
             code = self._process.wait()
+        if code == memory.EXIT_CODE:
+            return f"its memory grew beyond {memory.limit_bytes() >> 20} MiB"
         return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+
+    def _has_ended(self, within_s: float = 0.0) -> bool:
+        """It has, or does so in time. It is left a zombie, so that nobody else gets its number meanwhile."""
+        if self._process.returncode is not None:
+            return True
+        try:
+            ended = os.pidfd_open(self._process.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            poll = select.poll()
+            poll.register(ended, select.POLLIN)
+            return bool(poll.poll(within_s * 1e3))
+        finally:
+            os.close(ended)
 
     def _await(self, call: str, deadline: float) -> None:
         """Until an answer can be read."""

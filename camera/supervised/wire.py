@@ -1,6 +1,11 @@
-"""What crosses between the two processes: one request, one answer, as JSON in one datagram."""
+"""What crosses between the two processes: one request, one answer, as JSON in one datagram.
+
+A message that is too long for one (the names and values of a camera's thousand features) lies in memory whose file
+descriptor goes in its place: so each stays one datagram, whole or not there at all.
+"""
 
 import json
+import os
 import socket
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +15,12 @@ from camera.frame import Frame, FrameStatus, PixelFormat
 from camera.protocol import CameraInfo
 
 DATAGRAM_MAX: Final = 1 << 16
-"""Bytes of the largest message; pixels are not in it."""
+"""Bytes of the longest message that goes as it is; pixels are not in it."""
+MESSAGE_MAX: Final = 1 << 24
+"""Bytes of the longest message at all."""
+_IS_ELSEWHERE: Final = b"*"
+"""Instead of a message: it is in the last file descriptor that comes with this."""
+_FDS_MAX: Final = 2
 RAISED: Final = (
     errors.CameraConfigError,
     errors.CameraInUse,
@@ -41,23 +51,26 @@ class Request:
 
 def send_request(to: socket.socket, request: Request) -> None:
     """Raises OSError where the driver's process is gone."""
-    to.send(json.dumps([request.number, request.call, request.timeout_s, request.slot, request.settings]).encode())
+    _send(to, [request.number, request.call, request.timeout_s, request.slot, request.settings])
 
 
 def receive_request(source: socket.socket) -> Request | None:
     """None: there is nobody who asks any more."""
-    data = source.recv(DATAGRAM_MAX)
-    return Request(*json.loads(data)) if data else None
+    try:
+        message, _ = _receive(source)
+    except (EOFError, ConnectionError):
+        return None
+    return Request(*message)
 
 
 def send_answer(to: socket.socket, number: int, value: Any, fds: tuple[int, ...] = ()) -> None:
     """What the call gave; with a file descriptor where new memory was made for its picture."""
-    socket.send_fds(to, [json.dumps([number, None, value]).encode()], fds)
+    _send(to, [number, None, value], fds)
 
 
 def send_error(to: socket.socket, number: int, error: Exception) -> None:
     """What the call raised, one of RAISED."""
-    to.send(json.dumps([number, type(error).__name__, str(error)]).encode())
+    _send(to, [number, type(error).__name__, str(error)])
 
 
 def receive_answer(source: socket.socket) -> tuple[int, Any, list[int]]:
@@ -65,13 +78,49 @@ def receive_answer(source: socket.socket) -> tuple[int, Any, list[int]]:
 
     Raises: Raised; EOFError and OSError where the driver's process is gone, ValueError and TypeError at nonsense.
     """
-    data, fds, _, _ = socket.recv_fds(source, DATAGRAM_MAX, 1)
-    if not data:
-        raise EOFError
-    number, error, value = json.loads(data)
+    (number, error, value), fds = _receive(source)
     if error is not None:
         raise Raised(number, _BY_NAME.get(error, errors.CameraLost)(value))
     return number, value, fds
+
+
+def _send(to: socket.socket, message: Any, fds: tuple[int, ...] = ()) -> None:
+    data = json.dumps(message).encode()
+    if len(data) <= DATAGRAM_MAX:
+        socket.send_fds(to, [data], fds)
+        return
+    elsewhere = os.memfd_create("camera message", os.MFD_CLOEXEC)
+    try:
+        with open(elsewhere, "wb", closefd=False) as file:
+            file.write(data)
+        socket.send_fds(to, [_IS_ELSEWHERE], (*fds, elsewhere))
+    finally:
+        os.close(elsewhere)
+
+
+def _receive(source: socket.socket) -> tuple[Any, list[int]]:
+    """A message and the file descriptors that came with it, which are the caller's now. See receive_answer()."""
+    data, fds, _, _ = socket.recv_fds(source, DATAGRAM_MAX, _FDS_MAX)
+    if not data:
+        raise EOFError
+    try:
+        if data == _IS_ELSEWHERE:
+            data = _read_elsewhere(fds.pop())
+        return json.loads(data), fds
+    except (IndexError, ValueError) as error:
+        for fd in fds:
+            os.close(fd)
+        raise ValueError(f"a message that cannot be read: {error}") from error
+
+
+def _read_elsewhere(fd: int) -> bytes:
+    """Takes over `fd`."""
+    with open(fd, "rb") as file:
+        file.seek(0)
+        data = file.read(MESSAGE_MAX + 1)
+    if len(data) > MESSAGE_MAX:
+        raise ValueError(f"more than {MESSAGE_MAX} bytes")
+    return data
 
 
 class Raised(Exception):
