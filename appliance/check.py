@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from appliance import __version__
-from appliance.config import ApplianceConfig, LineConfig, load_config
+from appliance.config import ApplianceConfig, load_config
 from appliance.errors import ApplianceError, ConfigError
 from appliance.inspection import Plan
+from appliance.line_config import LineConfig
 from appliance.models import newest_loader
 from appliance.outbox.mqtt import Closed, Connection, Opened
 from appliance.registry.package.files import RELEASE_FILE
@@ -19,7 +20,12 @@ from appliance.registry.package.keys import read_public_keys
 from appliance.registry.package.statement import read_statement
 from appliance.registry.remote.opening import open_remote
 from appliance.serving import ServableId, ServingError
-from camera import CameraError, make_camera
+from camera import CameraError, CameraTimeout, FrameStatus
+from camera.checking import Level
+from camera.checking.surroundings import before, surroundings
+from camera.checking.system import System
+from camera.checking.trial import expose
+from camera.supervised import SupervisedCamera
 
 _FRAME_S: Final = 5.0
 _BROKER_S: Final = 5.0
@@ -39,7 +45,7 @@ def check(config_file: Path) -> int:
 
 def _questions(config: ApplianceConfig) -> Iterator[tuple[str, Callable[[], str]]]:
     for name, line in config.cameras.items():
-        yield f"camera {name}", lambda line=line: _camera(line)  # type: ignore[misc]
+        yield f"camera {name}", lambda name=name, line=line: _camera(name, line)  # type: ignore[misc]
     for name in config.models:
         yield f"model {name}", lambda name=name: _model(config, name)  # type: ignore[misc]
     for name in config.delivered:
@@ -70,19 +76,34 @@ def _configuration(config_file: Path) -> str:
     )
 
 
-def _camera(line: LineConfig) -> str:
-    camera = make_camera(line.camera)
-    camera.open()
+def _camera(name: str, line: LineConfig) -> str:
+    """One picture, taken as the line takes it; `appliance camera check` looks closer."""
+    camera = SupervisedCamera(line.camera)
     try:
+        camera.open()
         camera.start()
-        if not camera.triggers_itself:
-            camera.trigger()
-        frame = camera.read(_FRAME_S)
         info = camera.info
-        height, width = frame.shape
-        return f"{info.model} ({info.serial}) gave a picture of {width}x{height}, {frame.pixel_format.value}."
+        frame = expose(camera, _FRAME_S)
+        if frame.status is not FrameStatus.OK:
+            raise ApplianceError(f"its picture is {frame.status.value}: {frame.detail}. {_closer(name)}")
+    except CameraTimeout as error:
+        if line.camera.trigger == "hardware":
+            return f"{info.model} ({info.serial}) waits for its wire; no part came within {_FRAME_S:.0f} s."
+        raise ApplianceError(f"{error}. {_closer(name)}") from error
+    except CameraError as error:
+        system = System()
+        around = before(surroundings(line.camera, system), system)
+        causes = [one.sentence for one in around if one.level is Level.WRONG and one.what != "device"]  # it says so
+        raise ApplianceError("; ".join([str(error), *causes])) from error
     finally:
-        camera.close()
+        camera.end()
+    height, width = frame.shape
+    notes = "".join(f" ! {note.rstrip('.')}." for note in info.notes)
+    return f"{info.model} ({info.serial}) gave a picture of {width}x{height}, {frame.pixel_format.value}.{notes}"
+
+
+def _closer(name: str) -> str:
+    return f"`appliance camera check --camera {name}` looks closer"
 
 
 def _model(config: ApplianceConfig, name: str) -> str:

@@ -63,7 +63,10 @@ def check_camera(options: Namespace) -> int:
         raise CommissioningError("--mm-per-px needs --speed-mm-s: how fast the parts move.")
     report, system = _Report(options.json), System()
     around = surroundings(chosen.settings, system, _found_address(chosen.settings, report))
-    report.add(before(around, system))
+    ahead = before(around, system)
+    report.add(ahead)
+    if any(one.what == "device" and one.level is Level.WRONG for one in ahead):
+        return _conclude(chosen, report)
     wanted_hz = options.rate or chosen.needed_hz
     camera = SupervisedCamera(chosen.settings)
     try:

@@ -81,7 +81,7 @@ def packets(interface: Interface, packet_size: int | None) -> Finding:
             what,
             f"packets have {packet_size} bytes, and {name} takes {mtu}: without packet_size the largest is taken",
         )
-    return well(what, f"{packet_size or 'the largest that passes'} bytes; the MTU of {name} is {mtu}")
+    return well(what, f"{f'{packet_size} bytes' if packet_size else 'as large as passes'}; the MTU of {name} is {mtu}")
 
 
 def link(interface: Interface, streams: Sequence[Stream]) -> Finding:
