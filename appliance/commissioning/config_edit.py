@@ -123,7 +123,7 @@ def _item(key: str, value: Any) -> Item:
         table = tomlkit.inline_table()
         table.update(_plain(value))
         return table
-    item = tomlkit.item(_plain(value))
+    item: Item = tomlkit.item(_plain(value))
     if isinstance(item, Array) and len(f"{key} = {item.as_string()}") > _ON_ONE_LINE:
         item.multiline(multiline=True)
     return item
