@@ -21,7 +21,9 @@ from appliance.api.board import Board, Deliveries, MqttStatus
 from appliance.api.deployments import Deployments
 from appliance.api.errors import ApiError
 from appliance.api.health import create_app
+from appliance.api.line import LineViews, recipe_message
 from appliance.api.server import HttpServer
+from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
 from appliance.health import DeviceHealth, Reason
 from appliance.inspection import SCHEMA_PATH
@@ -36,6 +38,7 @@ from appliance.steering.document import Document
 from appliance.steering.inbox import Mail
 from appliance.steering.newest import Newest
 from appliance.steering.reasons import reasons_of
+from appliance.steering.sides import LINE
 from appliance.steering.teller import Teller
 
 logger = logging.getLogger(__name__)
@@ -46,7 +49,7 @@ _GATEWAY_NICE: Final = 5
 
 
 class Gateway:
-    """Joins the publisher, the board, the HTTP server, and the way to the delivery process.
+    """Joins the publisher, the board, the HTTP server, and the ways to the delivery process and back to the line.
 
     run() is the process' main thread.
     """
@@ -61,7 +64,7 @@ class Gateway:
             config.mqtt,
             config.station.name,
             on_acknowledged=self._acknowledged,
-            topics=config.mqtt.topics if config.delivered else (),
+            topics=config.mqtt.topics if config.delivered else config.mqtt.command_topics,
             on_received=self._received,
         )
         self._access = Access(config.http.tokens_file, config.http.names)
@@ -74,6 +77,14 @@ class Gateway:
             commands=config.mqtt.commands,
             base_topic=config.mqtt.base_topic,
         )
+        self._line = ControlClient(config.line_socket, LINE)
+        self._line_desk = Desk(
+            self._line.ask,
+            self._publisher.answer,
+            models=(),
+            commands=config.mqtt.commands,
+            base_topic=config.mqtt.base_topic,
+        )
         self._http: HttpServer | None = None
         self._http_tried = float("-inf")
         self._connected_since: datetime | None = None
@@ -82,6 +93,7 @@ class Gateway:
     def run(self) -> int:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
         self._publisher.start()
+        self._line_desk.start()
         watching = self._start_deliveries() if self._config.delivered else None
         try:
             return self._listen()
@@ -90,6 +102,7 @@ class Gateway:
             if self._http is not None:
                 self._http.stop(2.0)
             self._control.close()
+            self._line_desk.stop()
             if watching is not None:
                 self._desk.stop()
                 watching.join(2.0)
@@ -115,16 +128,16 @@ class Gateway:
 
     def _received(self, message: Received) -> None:
         """On the publisher's thread: an operator's message."""
-        self._desk.take(
-            Mail(
-                message.topic.removeprefix(f"{self._config.mqtt.base_topic}/"),
-                message.payload,
-                message.retained,
-                message.response_topic,
-                message.correlation,
-                message.attributes,
-            )
+        mail = Mail(
+            message.topic.removeprefix(f"{self._config.mqtt.base_topic}/"),
+            message.payload,
+            message.retained,
+            message.response_topic,
+            message.correlation,
+            message.attributes,
         )
+        is_delivery = bool(self._config.delivered) and not mail.is_for_the_line
+        (self._desk if is_delivery else self._line_desk).take(mail)
 
     def _listen(self) -> int:
         while True:
@@ -175,15 +188,16 @@ class Gateway:
 
     def _start_http(self) -> None:
         http = self._config.http
+        turns = Turns(http.threads)
         deployments = Deployments(
-            self._deployments,
-            self._control.ask,
-            self._access,
-            threads=http.threads,
-            delivered=bool(self._config.delivered),
+            self._deployments, self._control.ask, self._access, turns, delivered=bool(self._config.delivered)
         )
         app = create_app(
-            self._board, version=__version__, result_schema=SCHEMA_PATH.read_bytes(), deployments=deployments
+            self._board,
+            version=__version__,
+            result_schema=SCHEMA_PATH.read_bytes(),
+            deployments=deployments,
+            line=LineViews(self._board, self._line.ask, self._access, turns),
         )
         try:
             server = HttpServer(app, http.host, http.port, threads=http.threads)
@@ -227,6 +241,8 @@ class Gateway:
     def _publish_status(self, status: LineStatus) -> None:
         for name, camera in status.cameras.items():
             self._retain(f"{name}/status", {"state": camera.state, "reason": camera.detail or None})
+        for one in status.recipes:
+            self._retain(f"{one.camera}/recipe", recipe_message(one))
         models = [
             {
                 "name": model.name,

@@ -1,5 +1,5 @@
-"""The box's HTTP face: how it is, what it serves, its figures. Read-only, but for deployments.py; it translates the
-board and nothing else.
+"""The box's HTTP face: how it is, what it serves, its figures. Read-only, but for deployments.py and line.py; it
+translates the board and nothing else.
 
 Every error answer is JSON with one sentence under `error`. Nothing here waits: an answer is computed from one
 snapshot, so a probe learns about a line that hangs and does not hang with it.
@@ -19,6 +19,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from appliance.api import index, metrics, model_status
 from appliance.api.board import LINE_SILENT_AFTER_S, Board, Overview
 from appliance.api.deployments import Deployments
+from appliance.api.line import LineViews
 from appliance.api.page import PAGE
 from appliance.health import DeviceHealth
 from appliance.status import CameraStatus, OutboxStatus
@@ -40,11 +41,12 @@ def create_app(
     result_schema: bytes,
     now_ns: Callable[[], int] = time.monotonic_ns,
     deployments: Deployments | None = None,
+    line: LineViews | None = None,
 ) -> Flask:
     """The WSGI application. Its views may run on any number of threads.
 
-    `version` is the appliance's own. `result_schema` is the JSON Schema of a result, served as it is. `deployments`:
-    the views that steer deliveries; without them nothing here can be changed.
+    `version` is the appliance's own. `result_schema` is the JSON Schema of a result, served as it is. `deployments`
+    and `line`: the views that steer deliveries and the line; without them nothing here can be changed.
     """
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a doubled slash is a mistake to hear about, not a redirect
@@ -66,6 +68,8 @@ def create_app(
         app.add_url_rule(path, view_func=view, methods=["GET"])
     if deployments is not None:
         deployments.register(app)
+    if line is not None:
+        line.register(app)
     app.before_request(views.models_and_verbs)
     app.register_error_handler(HTTPException, _refused)
     app.after_request(_guarded)
@@ -185,6 +189,9 @@ def _camera(one: CameraStatus) -> dict[str, Any]:
         "evaluations": one.evaluations,
         "reasons": one.reasons,
         "deadline_missed": one.deadline_missed,
+        "skipped": one.skipped,
+        "lost": one.lost,
+        "counters": one.counters,
     }
 
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ByteSize, Field, PositiveFloat, model_validator
 
 from appliance.outbox.topics import BASE_PATTERN
 
-Command = Literal["approve", "cancel", "look", "pause", "pin", "resume", "rollback", "unpin"]
-"""What may be commanded over MQTT, where it is allowed."""
+Command = Literal["approve", "cancel", "look", "pause", "pin", "recipe", "resume", "rollback", "trigger", "unpin"]
+"""What may be commanded over MQTT, where it is allowed: `recipe` and `trigger` the line, the others deliveries."""
 DESIRED: Final = "desired"
 COMMAND: Final = "cmd"
 
@@ -90,15 +90,20 @@ class MqttConfig(BaseModel, extra="forbid", frozen=True):
     )
     commands: frozenset[Command] = Field(
         default=frozenset(),
-        description="Which of these may be commanded on `cmd/<verb>`: approve, cancel, look, pause, pin, resume, "
-        "rollback, unpin. Whoever may write there at the broker may do it.",
+        description="Which of these may be commanded on `cmd/<verb>`: approve, cancel, look, pause, pin, recipe, "
+        "resume, rollback, trigger, unpin. Whoever may write there at the broker may do it.",
     )
 
     @property
     def topics(self) -> tuple[str, ...]:
-        """What to subscribe to, below the base topic."""
+        """What to subscribe to, below the base topic, where models are delivered."""
         wishes = (DESIRED, f"{DESIRED}/+") if self.desired else ()
-        return (*wishes, f"{COMMAND}/+") if self.commands else wishes
+        return (*wishes, *self.command_topics)
+
+    @property
+    def command_topics(self) -> tuple[str, ...]:
+        """What to subscribe to where none is: the line takes commands, too."""
+        return (f"{COMMAND}/+",) if self.commands else ()
 
     @model_validator(mode="after")
     def _password_needs_a_name(self) -> "MqttConfig":

@@ -1,4 +1,7 @@
-"""Where MQTT messages are dealt with: one thread takes them in turn, asks the delivery process, and answers."""
+"""Where MQTT messages are dealt with: one thread takes them in turn, asks the process whose they are, and answers.
+
+The gateway has two: what is meant for the line never waits behind what the delivery process takes long for.
+"""
 
 import json
 import logging

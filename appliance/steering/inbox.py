@@ -1,24 +1,29 @@
 """Messages of operators over MQTT, read: each becomes a request, or a sentence why not. Pure.
 
 `desired` is a wish: it is retained, stands until another takes its place, and comes again at each connect. `cmd/<verb>`
-is a command: now or never. One that is retained would be done again at each connect, so it is refused.
+is a command: now or never. One that is retained would be done again at each connect, so it is refused. Two commands are
+the line's: `cmd/trigger` {camera, part_id} and `cmd/recipe` {recipe, camera, job_id}.
 """
 
 import hashlib
 import json
 import re
+import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from appliance.steering.errors import BadRequest
-from appliance.steering.requests import Request, Verb
+from appliance.steering.requests import OF_THE_LINE, Request, Verb
 
 PAYLOAD_MAX_BYTES: Final = 16_384
 COMMANDS: Final = frozenset(
     {Verb.APPROVE, Verb.CANCEL, Verb.LOOK, Verb.PAUSE, Verb.PIN, Verb.RESUME, Verb.ROLLBACK, Verb.UNPIN}
+    | {Verb.TRIGGER, Verb.RECIPE}
 )
 """What a command may be, where the configuration allows it."""
+TRIGGER_WAITS_S: Final = 1.0
+"""A trigger that has waited here for longer is refused: the part that it meant has gone by."""
 _USER: Final = "user"
 _NAME: Final = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
 _ANSWER_TOPIC: Final = re.compile(r"[^+#\x00]{1,512}")
@@ -35,11 +40,18 @@ class Mail:
     response_topic: str | None = None
     correlation: bytes | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
+    came_s: float = field(default_factory=time.monotonic, compare=False)
+    """Monotonic clock."""
 
     @property
     def is_wish(self) -> bool:
         """`desired`, and no command."""
         return self.topic.partition("/")[0] == "desired"
+
+    @property
+    def is_for_the_line(self) -> bool:
+        """A command that the line's own process answers."""
+        return not self.is_wish and self.topic.partition("/")[2] in {verb.value for verb in OF_THE_LINE}
 
 
 def read_wish(mail: Mail, models: Collection[str]) -> Request:
@@ -68,11 +80,27 @@ def read_command(mail: Mail, models: Collection[str], allowed: Collection[str]) 
         )
     verb = Verb(name)
     body = _body(mail.payload)
-    key, wanted = body.pop("request_id", None), body.pop("model", None)
+    key = body.pop("request_id", None)
+    if verb in OF_THE_LINE:
+        return _of_the_line(verb, body, mail, key)
+    wanted = body.pop("model", None)
     model = wanted
     if wanted is not None or (verb is not Verb.LOOK and "id" not in body):
         model = _model("", wanted, models)
     return Request(verb, model, body, who=who(mail), source=f"mqtt {mail.topic}", key=key)
+
+
+def _of_the_line(verb: Verb, body: dict[str, Any], mail: Mail, key: str | None) -> Request:
+    waited_s = time.monotonic() - mail.came_s
+    if verb is Verb.TRIGGER and waited_s > TRIGGER_WAITS_S:
+        raise BadRequest(
+            f"The trigger waited {waited_s:.1f} s behind other commands, so its part has gone by; it is refused."
+        )
+    if "wait_s" in body:
+        raise BadRequest(
+            "wait_s is for REST and the command line; over MQTT the result comes on the camera's own topic."
+        )
+    return Request(verb, None, body, who=who(mail), source=f"mqtt {mail.topic}", key=key)
 
 
 def who(mail: Mail) -> str:
@@ -107,6 +135,8 @@ def _body(payload: bytes) -> dict[str, Any]:
 
 def _model(by_topic: str, by_body: Any, models: Collection[str]) -> str:
     """Which model is meant. Raises: BadRequest."""
+    if not models:
+        raise BadRequest("No model of this box comes from a registry, so there is nothing to deliver.")
     named = {one for one in (by_topic or None, by_body) if isinstance(one, str)}
     known = ", ".join(sorted(models))
     if len(named) > 1:

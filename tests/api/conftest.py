@@ -12,6 +12,7 @@ from appliance.api.board import Board
 from appliance.api.deployments import Deployments
 from appliance.api.health import create_app
 from appliance.api.server import HttpServer
+from appliance.api.steered import Turns
 from appliance.status import CameraStatus, LineStatus, ModelStatus, OutboxStatus
 from appliance.steering.newest import Newest
 from appliance.steering.requests import Answer as Steered
@@ -74,7 +75,7 @@ class Box:
         self.board = Board()
         newest = Newest()
         newest.take(document(models=()))
-        deployments = Deployments(newest, lambda *_: Steered.refusal(404, "Not here."), Access(), threads=2)
+        deployments = Deployments(newest, lambda *_: Steered.refusal(404, "Not here."), Access(), Turns(2))
         app = create_app(self.board, version="1.2.3", result_schema=SCHEMA, deployments=deployments)
         self.server = HttpServer(app, "127.0.0.1", 0, threads=2)
         self.server.start()

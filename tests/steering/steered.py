@@ -14,6 +14,7 @@ from appliance.api.board import Board
 from appliance.api.deployments import Deployments
 from appliance.api.health import create_app
 from appliance.api.server import HttpServer
+from appliance.api.steered import Turns
 from appliance.registry.deployments.states import State
 from appliance.steering.client import ControlClient
 from appliance.steering.newest import Newest
@@ -49,7 +50,7 @@ class Steered:
         self.newest = Newest()
         self.watching = threading.Thread(target=self.client.watch, args=(self.newest.take, self.newest.lost))
         views = Deployments(
-            self.newest, self.client.ask, Access(tokens, ["box1.plant"]), threads=threads, delivered=delivered
+            self.newest, self.client.ask, Access(tokens, ["box1.plant"]), Turns(threads), delivered=delivered
         )
         app = create_app(Board(), version="1", result_schema=b"{}", deployments=views)
         self.http = HttpServer(app, "127.0.0.1", 0, threads=threads)
