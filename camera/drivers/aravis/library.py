@@ -1,6 +1,6 @@
 """libaravis by ctypes: what is called of it, who owns what it gives, and its errors as ours.
 
-Everything here is declared for libaravis 0.8.20 and newer (Debian 12 has 0.8.26); the interface of 0.8 is stable.
+Everything here is in libaravis 0.8.20 and newer (Debian 12 has 0.8.26), but for what _NEWER names.
 Ownership, as the library's documentation says it: what a `new`, `create` or `pop` gives is ours until it is unreferenced
 or pushed; strings and nodes that a `get` gives belong to the object; arrays from a `dup` are ours, their strings not.
 """
@@ -24,7 +24,7 @@ class GSList(ctypes.Structure):
     """A linked list of GLib's."""
 
 
-GSList._fields_ = (("data", c_void_p), ("next", POINTER(GSList)))  # noqa: SLF001  # it holds itself
+GSList._fields_ = (("data", c_void_p), ("next", POINTER(GSList)))  # it holds itself
 
 _ERROR = POINTER(POINTER(_GError))  # as the last argument: the function says what went wrong there
 
@@ -37,9 +37,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "arv_get_device_vendor": (c_char_p, (c_uint32,)),
     "arv_get_device_model": (c_char_p, (c_uint32,)),
     "arv_get_device_serial_nbr": (c_char_p, (c_uint32,)),
-    "arv_get_device_protocol": (c_char_p, (c_uint32,)),
     "arv_disable_interface": (None, (c_char_p,)),
-    "arv_enable_interface": (None, (c_char_p,)),
     "arv_open_device": (c_void_p, (c_char_p, _ERROR)),
     "arv_gv_device_new": (c_void_p, (c_void_p, c_void_p, _ERROR)),
     "arv_gv_device_is_controller": (c_int, (c_void_p,)),
@@ -95,6 +93,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "arv_buffer_new_allocate": (c_void_p, (c_size_t,)),
     "arv_buffer_get_status": (c_int, (c_void_p,)),
     "arv_buffer_get_frame_id": (c_uint64, (c_void_p,)),
+    "arv_buffer_set_frame_id": (None, (c_void_p, c_uint64)),
     "arv_buffer_get_timestamp": (c_uint64, (c_void_p,)),
     "arv_buffer_get_system_timestamp": (c_uint64, (c_void_p,)),
     "arv_buffer_get_data": (c_void_p, (c_void_p, POINTER(c_size_t))),
@@ -108,7 +107,6 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "g_quark_to_string": (c_char_p, (c_uint32,)),
     "g_free": (None, (c_void_p,)),
     "g_object_unref": (None, (c_void_p,)),
-    "g_object_set_data": (None, (c_void_p, c_char_p, c_void_p)),
     "g_object_set_property": (None, (c_void_p, c_char_p, c_void_p)),
     "g_type_check_instance_is_a": (c_int, (c_void_p, c_size_t)),
     "g_inet_address_new_from_string": (c_void_p, (c_char_p,)),
@@ -117,10 +115,12 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "g_value_set_uint": (None, (c_void_p, c_uint32)),
     "g_value_unset": (None, (c_void_p,)),
 }
+_NEWER: Final = frozenset({"arv_device_set_access_check_policy", "arv_buffer_get_image_padding"})
+"""Functions that older libraries lack, and that may then do nothing."""
 _LIBRARIES: Final = (_SONAME, "libgio-2.0.so.0", "libgobject-2.0.so.0", "libglib-2.0.so.0")
 _G_TYPE_INT: Final = 6 << 2
 _G_TYPE_UINT: Final = 7 << 2
-_GONE: Final = frozenset({2, 3, 4, 5})  # ArvDeviceError: NOT_CONNECTED, PROTOCOL_ERROR, TRANSFER_ERROR, TIMEOUT
+_GONE: Final = frozenset({2, 4, 5})  # ArvDeviceError: NOT_CONNECTED, TRANSFER_ERROR, TIMEOUT
 
 
 class AravisError(Exception):
@@ -129,7 +129,7 @@ class AravisError(Exception):
     def __init__(self, domain: str, code: int, message: str) -> None:
         super().__init__(message)
         self.is_silence = domain == "arv-device-error-quark" and code in _GONE
-        """The camera did not answer, or only in a way that nobody understands."""
+        """The camera did not answer."""
 
 
 class Library:
@@ -157,7 +157,11 @@ class Library:
             function = getattr(library, name, None)
             if function is not None:
                 function.restype, function.argtypes = returns, takes
-                return self._raising(function) if takes and takes[-1] is _ERROR and name != "g_clear_error" else function
+                return (
+                    self._raising(function) if takes and takes[-1] is _ERROR and name != "g_clear_error" else function
+                )
+        if name in _NEWER:
+            return lambda *_: None
         raise OSError(f"{_SONAME} has no function {name}")
 
     def _raising(self, function: Any) -> Callable[..., Any]:
