@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 
 class Closed(BaseModel, extra="forbid", frozen=True):
@@ -36,6 +36,12 @@ class SensorConfig(Closed):
         default=None,
         description="frames a second that a free-running camera is known to give; it is lost when three in a row fail",
     )
+
+    @model_validator(mode="after")
+    def _newest_of_many(self) -> "SensorConfig":
+        if self.frames == "newest" and self.trigger == "software":
+            raise ValueError('frames = "newest" passes frames over: it goes with trigger = "free" or "hardware"')
+        return self
 
     @property
     def triggers_itself(self) -> bool:

@@ -1,5 +1,6 @@
 """Basler's library, loaded when it is wanted, and its own words in ours."""
 
+import warnings
 from types import ModuleType
 
 from camera.errors import CameraConfigError
@@ -10,7 +11,10 @@ INSTALL = "pip install 'inspection-appliance[pylon]'"
 def load_pylon() -> ModuleType:
     """pypylon.pylon: 0.2 seconds, and 60 MB of memory. Raises: CameraConfigError with the command that installs it."""
     try:
-        from pypylon import pylon
+        with warnings.catch_warnings():
+            # Its wrapper (SWIG) crashes the process where somebody turned its own DeprecationWarnings into errors.
+            warnings.simplefilter("ignore")
+            from pypylon import pylon
     except ImportError as error:
         raise CameraConfigError(f"Basler's library is not installed ({error}): {INSTALL}") from error
     module: ModuleType = pylon
