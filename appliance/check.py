@@ -11,6 +11,7 @@ from typing import Final
 from appliance import __version__
 from appliance.config import ApplianceConfig, load_config
 from appliance.errors import ApplianceError, ConfigError
+from appliance.golden import prove
 from appliance.inspection import Plan
 from appliance.line_config import LineConfig
 from appliance.models import newest_loader
@@ -117,11 +118,12 @@ def _model(config: ApplianceConfig, name: str) -> str:
         except ServingError as error:
             raise ApplianceError(f"Version {version} in {folder} cannot be used: {error}") from error
         try:
-            for recipe in config.recipes.values():
-                if recipe.model == name:
-                    plan = Plan(recipe, model)
-                    plan.judge(plan.infer(model, plan.blank()))
-            return f"version {version} is loaded by {model.engine}: {model.engine_reason}"
+            recipes = [recipe for recipe in config.recipes.values() if recipe.model == name]
+            for recipe in recipes:
+                plan = Plan(recipe, model)
+                plan.judge(plan.infer(model, plan.blank()))
+            proven = prove(folder, model, recipes) or "it brings no golden samples to prove that it judges right here"
+            return f"version {version} is loaded by {model.engine}: {model.engine_reason}; {proven}"
         finally:
             loader.unload()
 

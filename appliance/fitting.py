@@ -1,20 +1,30 @@
-"""A version that does not fit its recipes is refused while it loads, and the one before goes on serving."""
+"""A version that does not fit its recipes, or does not give its publisher's scores here, is refused while it loads.
 
+The one before goes on serving.
+"""
+
+import logging
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
 
+from appliance.golden import GoldenError, prove
 from appliance.inspection import Plan, RecipeConfig, RecipeError
 from appliance.runtimes.loader import SavedModelLoader
 from appliance.runtimes.model import Model
 from appliance.serving import LoadRefused, ServableId
 from appliance.serving.resources import ResourceAllocation
 
+logger = logging.getLogger(__name__)
+
 
 class FittingLoader:
-    """A loader around a model's own: after loading it asks every recipe whether it can use what was loaded."""
+    """A loader around a model's own: what was loaded is asked by every recipe, and by the golden samples."""
 
-    def __init__(self, inner: SavedModelLoader, recipes: Callable[[], Sequence[RecipeConfig]]) -> None:
-        """`recipes`: those that use this model now; asked at each load."""
+    def __init__(self, inner: SavedModelLoader, folder: Path, recipes: Callable[[], Sequence[RecipeConfig]]) -> None:
+        """`folder`: the version's; `recipes`: those that use this model now; asked at each load."""
         self._inner = inner
+        self._folder = folder
         self._recipes = recipes
 
     def estimate_resources(self) -> ResourceAllocation:
@@ -22,15 +32,15 @@ class FittingLoader:
         return self._inner.estimate_resources()
 
     def load(self, id: ServableId, /) -> Model:  # noqa: A002 - the word of the trade
-        """Load, then run each recipe's plan once on a blank picture. Raises: LoadError, LoadRefused."""
+        """Load, run each recipe's plan once on a blank picture, then golden samples. Raises: LoadError, LoadRefused.
+
+        Golden samples cost 16 parts at most, and only this thread's time.
+        """
         model = self._inner.load(id)
-        try:
-            for recipe in self._recipes():
-                plan = Plan(recipe, model)
-                plan.judge(plan.infer(model, plan.blank()))
-        except RecipeError as error:
-            self._inner.unload()
-            raise LoadRefused(f"{id.name} version {id.version} does not fit its recipe: {error}") from error
+        with ExitStack() as undo:
+            undo.callback(self._inner.unload)
+            self._try(id, model)
+            undo.pop_all()
         return model
 
     def cancel(self) -> None:
@@ -40,3 +50,19 @@ class FittingLoader:
     def unload(self) -> None:
         """The model's own."""
         self._inner.unload()
+
+    def _try(self, version: ServableId, model: Model) -> None:
+        recipes = self._recipes()
+        try:
+            for recipe in recipes:
+                plan = Plan(recipe, model)
+                plan.judge(plan.infer(model, plan.blank()))
+            proven = prove(self._folder, model, recipes)
+        except RecipeError as error:
+            raise LoadRefused(f"{version.name} version {version.version} does not fit its recipe: {error}") from error
+        except GoldenError as error:
+            raise LoadRefused(
+                f"{version.name} version {version.version} does not judge here as it did where it was trained: {error}"
+            ) from error
+        if proven is not None:
+            logger.info("%s version %d: %s.", version.name, version.version, proven)

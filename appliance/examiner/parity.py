@@ -1,18 +1,23 @@
 """Whether the candidate gives on this box the answers that its publisher had."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import Final
 
 from appliance.examiner.candidate import Candidate
 from appliance.examiner.failure import Failed, Reason, Stage
-from appliance.examiner.golden import Golden, GoldenSet, read
 from appliance.examiner.talk import Talk
+from appliance.golden import Compared, GoldenError, GoldenFailed, GoldenMissing, GoldenNotFinite, compare, read
 from appliance.inspection import Evaluation
 from appliance.inspection.decide import decide, worst_region
 from appliance.inspection.plan import Plan
-from appliance.runtimes.errors import InvalidInput, PredictError
+
+_REASONS: Final = {
+    GoldenMissing: Reason.GOLDEN_MISSING,
+    GoldenFailed: Reason.GOLDEN,
+    GoldenNotFinite: Reason.NOT_FINITE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,53 +37,48 @@ class Parity:
 def prove(candidate: Candidate, talk: Talk) -> Parity:
     """Run every golden sample once. Raises: Failed where one cannot be used or gives no numbers, Dismissed."""
     plan = candidate.plan_of_package()
-    golden = read(candidate.folder, candidate.model)
     found = Parity()
     wrong: list[str] = []
-    for number, sample in enumerate(golden.samples, 1):
-        talk.progress(f"golden sample {number} of {len(golden.samples)}")
-        scores = _scores(candidate, golden, sample, plan)
-        difference = float(np.abs(scores - sample.expected).max())
-        if difference / sample.tolerance >= found.worst / (found.tolerance or 1.0):
-            found = Parity(number, difference, sample.name, sample.tolerance)
-        if difference > sample.tolerance:
-            wrong.append(f"{sample.name} differs by {difference:.4g}, and {sample.tolerance:g} is allowed")
-        elif (other := _other_label(scores, sample, plan)) is not None:
-            wrong.append(other)
-    disagreement = _sentence(wrong, len(golden.samples)) if wrong else None
-    return Parity(len(golden.samples), found.worst, found.worst_sample, found.tolerance, disagreement)
+    count = 0
+    with _in_our_words():
+        golden = read(candidate.folder, candidate.model)
+        count = len(golden.samples)
+        talk.progress(f"golden sample 1 of {count}")
+        for number, one in enumerate(compare(golden, golden.samples, candidate.model, plan.preprocessor.spec), 1):
+            sample = one.sample
+            if one.difference / sample.tolerance >= found.worst / (found.tolerance or 1.0):
+                found = Parity(number, one.difference, sample.name, sample.tolerance)
+            said = one.disagreement or _other_label(one, plan)
+            if said is not None:
+                wrong.append(said)
+            if number < count:
+                talk.progress(f"golden sample {number + 1} of {count}")
+    disagreement = _sentence(wrong, count) if wrong else None
+    return Parity(count, found.worst, found.worst_sample, found.tolerance, disagreement)
 
 
-def _scores(candidate: Candidate, golden: GoldenSet, sample: Golden, plan: Plan) -> npt.NDArray[np.float64]:
-    inputs = golden.inputs(sample, plan)
+@contextmanager
+def _in_our_words() -> Iterator[None]:
     try:
-        answer = candidate.model.predict(inputs, golden.signature)[golden.output]
-    except (InvalidInput, PredictError) as error:
-        detail = f"The candidate fails on the golden sample {sample.name}: {error}"
-        raise Failed(Stage.ACCEPTING, Reason.GOLDEN, detail) from error
-    if answer.dtype.kind not in "fiu" or answer.size != sample.expected.size:
-        detail = (
-            f"The golden sample {sample.name} gives {answer.size} scores of {answer.dtype}, and the publisher "
-            f"had {sample.expected.size}; package the samples that belong to this model."
-        )
-        raise Failed(Stage.ACCEPTING, Reason.GOLDEN, detail)
-    scores = np.asarray(answer, np.float64).reshape(sample.expected.shape)
-    if not np.isfinite(scores).all():
-        detail = f"The candidate gives scores that are no numbers for the golden sample {sample.name}."
-        raise Failed(Stage.ACCEPTING, Reason.NOT_FINITE, detail)
-    return scores
+        yield
+    except GoldenError as error:
+        raise Failed(Stage.ACCEPTING, _REASONS[type(error)], str(error)) from error
 
 
-def _other_label(scores: npt.NDArray[np.float64], sample: Golden, plan: Plan) -> str | None:
-    """A sentence where a good sample would not pass, or a bad one would, within the package's own limits."""
+def _other_label(found: Compared, plan: Plan) -> str | None:
+    """Half a sentence where a good sample would not pass, or a bad one would, within the package's own limits."""
+    sample, scores = found.sample, found.scores
     if sample.label is None or scores.shape[-1] != len(plan.labels):
         return None
-    found = worst_region([decide(row, plan.labels, plan.limits) for row in scores.tolist()]).evaluation
+    if sample.is_frame:
+        evaluation = plan.judge(scores).evaluation
+    else:
+        evaluation = worst_region(decide(row, plan.labels, plan.limits) for row in scores.tolist()).evaluation
     is_good = sample.label == plan.limits.good_label
     if not is_good and sample.label not in plan.labels:
         return f"{sample.name} is labelled {sample.label!r}, which is none of the model's labels"
-    if (found is Evaluation.OK) != is_good:
-        return f"{sample.name} is labelled {sample.label!r} and would be {found.value}"
+    if (evaluation is Evaluation.OK) != is_good:
+        return f"{sample.name} is labelled {sample.label!r} and would be {evaluation.value}"
     return None
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from appliance.examiner.candidate import Candidate
 from appliance.examiner.failure import Failed, Reason, Stage
-from appliance.examiner.pictures import picture
 from appliance.examiner.talk import Talk
+from appliance.golden.pictures import picture
 from appliance.inspection import Evaluation, FrameUnfit, Plan
 from appliance.runtimes.errors import InvalidInput, PredictError
 from camera.drivers.folder import SUFFIXES

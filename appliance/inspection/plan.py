@@ -68,7 +68,7 @@ class Plan:
         self.limits.check(self.labels, self.preprocessor.spec.regions or ())
         self._signature = recipe.signature
         self._input, self._output = _tensors(recipe, model, said.get("output"))
-        self._is_one_by_one = self._check_input(model)
+        self._check_input(model)
         self._check_output(model)
 
     def blank(self) -> npt.NDArray[Any]:
@@ -77,10 +77,7 @@ class Plan:
 
     def infer(self, model: Classifier, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The scores, (rows, labels): one model call with all rows, or one each where the model takes one at a time."""
-        if not self._is_one_by_one:
-            return model.predict({self._input: batch}, self._signature)[self._output]
-        rows = (batch[row : row + 1] for row in range(len(batch)))
-        return np.concatenate([model.predict({self._input: row}, self._signature)[self._output] for row in rows])
+        return infer_rows(model, self._signature, self._input, self._output, batch)
 
     def judge(self, scores: npt.NDArray[Any]) -> Decision:
         """The part's decision from `infer`'s scores; its classes are those of the worst row. About 10 µs a row."""
@@ -93,8 +90,8 @@ class Plan:
             ]
         )
 
-    def _check_input(self, model: Classifier) -> bool:
-        """Whether the model takes one row at a time, and there are several. Raises: RecipeError."""
+    def _check_input(self, model: Classifier) -> None:
+        """Raises: RecipeError."""
         tensor = model.signatures[self._signature].inputs[self._input]
         spec = self.preprocessor.spec
         rows = len(self.preprocessor.windows)
@@ -103,10 +100,8 @@ class Plan:
                 f"The model's input {self._input!r} takes {tensor.dtype}, but input.dtype says {spec.dtype}; "
                 "correct the recipe's [input] or the model's metadata."
             )
-        if tensor.shape is None or _fits((rows, *spec.shape), tensor.shape):
-            return False
-        if _fits((1, *spec.shape), tensor.shape):
-            return True
+        if tensor.shape is None or any(_fits((count, *spec.shape), tensor.shape) for count in (rows, 1)):
+            return
         if len(tensor.shape) == 4 and _fits(spec.shape, tensor.shape[1:]):
             raise RecipeError(
                 f"The model takes {tensor.shape[0]} pictures at a time, and the recipe has {rows} regions or tiles; "
@@ -125,6 +120,15 @@ class Plan:
                 f"The model's output {self._output!r} gives {shape[-1]} scores, but there are "
                 f"{len(self.labels)} labels ({', '.join(self.labels)}); correct the labels."
             )
+
+
+def infer_rows(model: Classifier, signature: str, alias: str, output: str, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The output for each row: in one call, or in one for each where the model was exported for one at a time."""
+    shape = model.signatures[signature].inputs[alias].shape
+    if len(batch) == 1 or not shape or shape[0] != 1:
+        return model.predict({alias: batch}, signature)[output]
+    rows = (batch[row : row + 1] for row in range(len(batch)))
+    return np.concatenate([model.predict({alias: row}, signature)[output] for row in rows])
 
 
 def _labels(said: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,10 +1,4 @@
-"""The publisher's golden samples: inputs that travel with a package, and the scores that they have to give.
-
-`assets.extra/golden/samples.json`: `input`, `output` (aliases; `signature`, default serving_default), `samples`, each
-with `file`, `scores`, and optionally `label`, `tolerance` (default 0.001) and `frame`. A file is a picture of exactly
-the model's size, a picture of a whole frame (`"frame": true`: cropped and resized as the package says), or a `.npy`
-array as the model takes it.
-"""
+"""Reads the list of samples, from a package that may hold anything."""
 
 import io
 import math
@@ -14,21 +8,19 @@ from typing import Annotated, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from appliance.examiner.failure import Failed, Reason, Stage
-from appliance.examiner.pictures import FILE_MAX_BYTES, content, picture
+from appliance.golden.errors import GoldenMissing
+from appliance.golden.pictures import FILE_MAX_BYTES, content, picture
 from appliance.inspection.errors import FrameUnfit
-from appliance.inspection.plan import Plan
-from appliance.inspection.preprocess import Preprocessor
+from appliance.inspection.preprocess import InputSpec, Preprocessor
 from appliance.runtimes.model import DEFAULT_SIGNATURE, Model, TensorSpec, fits, shown
 
 GOLDEN: Final = Path("assets.extra") / "golden"
 _HEADERS: Final = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_LIST: Final = "samples.json"
+LIST: Final = "samples.json"
 _LIST_MAX_BYTES: Final = 4 << 20
 _SAMPLES_MAX: Final = 256
-_REMEDY: Final = "`appliance package --golden` puts them into the package, and `appliance lint` looks at them."
 
 
 class _Sample(BaseModel, extra="ignore", frozen=True):
@@ -36,7 +28,14 @@ class _Sample(BaseModel, extra="ignore", frozen=True):
     scores: Annotated[list[float] | list[list[float]], Field(min_length=1, max_length=10_000)]
     label: str | None = None
     tolerance: Annotated[float, Field(gt=0, le=0.5)] = 0.001
+    crop: bool = False
     frame: bool = False
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> "_Sample":
+        if self.crop and self.frame:
+            raise ValueError("it is a crop or a frame, and cannot be both")
+        return self
 
 
 class _Listed(BaseModel, extra="ignore", frozen=True):
@@ -53,8 +52,9 @@ class Golden:
     name: str
     label: str | None
     expected: npt.NDArray[np.float64]
-    """(regions, labels)."""
+    """(rows, labels)."""
     tolerance: float
+    is_crop: bool
     is_frame: bool
 
 
@@ -68,38 +68,40 @@ class GoldenSet:
     signature: str
     samples: tuple[Golden, ...]
 
-    def inputs(self, sample: Golden, plan: Plan) -> dict[str, npt.NDArray[Any]]:
-        """What the model is given. Raises: Failed where the file is no such sample."""
+    def inputs(self, sample: Golden, spec: InputSpec | None) -> npt.NDArray[Any]:
+        """What the model is given. Raises: GoldenMissing where the file is no such sample."""
         file = self.folder / sample.name
         try:
-            array = _array(file) if file.suffix == ".npy" else _pixels(file, plan, is_frame=sample.is_frame)
+            array = _array(file) if file.suffix == ".npy" else _pixels(file, spec, sample)
         except (OSError, ValueError, FrameUnfit) as error:
-            raise _missing(f"The golden sample {sample.name} cannot be used: {error}.") from error
-        if array.dtype != self.input.dtype or not fits(self.input.shape or array.shape, array.shape):
-            raise _missing(
+            raise GoldenMissing(f"The golden sample {sample.name} cannot be used: {error}.") from error
+        wanted = self.input.shape or array.shape
+        # A model that takes one picture at a time is given the rows one after the other.
+        if array.dtype != self.input.dtype or not (fits(wanted, array.shape) or fits(wanted, (1, *array.shape[1:]))):
+            raise GoldenMissing(
                 f"The golden sample {sample.name} is {array.dtype} {list(array.shape)}; "
                 f"the model's input {self.input.alias!r} takes {self.input.dtype} {shown(self.input.shape)}."
             )
-        return {self.input.alias: array}
+        return array
 
 
 def read(package: Path, model: Model) -> GoldenSet:
-    """The list, checked against the model's signature. Raises: Failed."""
+    """The list, checked against the model's signature. Raises: GoldenMissing."""
     folder = package / GOLDEN
     try:
-        listed = _Listed.model_validate_json(content(folder / _LIST, _LIST_MAX_BYTES))
+        listed = _Listed.model_validate_json(content(folder / LIST, _LIST_MAX_BYTES))
     except FileNotFoundError as error:
-        raise _missing(f"The package brings no golden samples ({GOLDEN / _LIST}).") from error
+        raise GoldenMissing(f"The package brings no golden samples ({GOLDEN / LIST}).") from error
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "it"
-        raise _missing(f"{GOLDEN / _LIST} cannot be read: {place}: {first['msg']}.") from error
+        raise GoldenMissing(f"{GOLDEN / LIST} cannot be read: {place}: {first['msg']}.") from error
     except (OSError, ValueError) as error:
-        raise _missing(f"{GOLDEN / _LIST} cannot be read: {error}.") from error
+        raise GoldenMissing(f"{GOLDEN / LIST} cannot be read: {error}.") from error
     signature = model.signatures.get(listed.signature)
     if signature is None or listed.input not in signature.inputs or listed.output not in signature.outputs:
-        raise _missing(
-            f"{GOLDEN / _LIST} asks for {listed.input!r} -> {listed.output!r} of the signature {listed.signature!r}, "
+        raise GoldenMissing(
+            f"{GOLDEN / LIST} asks for {listed.input!r} -> {listed.output!r} of the signature {listed.signature!r}, "
             "which the model does not have."
         )
     samples = tuple(_golden(one) for one in listed.samples)
@@ -110,10 +112,10 @@ def _golden(listed: _Sample) -> Golden:
     try:
         expected = np.atleast_2d(np.asarray(listed.scores, np.float64))
     except ValueError as error:
-        raise _missing(f"The golden sample {listed.file} has regions with different numbers of scores.") from error
+        raise GoldenMissing(f"The golden sample {listed.file} has regions with different numbers of scores.") from error
     if not np.isfinite(expected).all():
-        raise _missing(f"The golden sample {listed.file} expects scores that are no numbers.")
-    return Golden(listed.file, listed.label, expected, listed.tolerance, listed.frame)
+        raise GoldenMissing(f"The golden sample {listed.file} expects scores that are no numbers.")
+    return Golden(listed.file, listed.label, expected, listed.tolerance, listed.crop, listed.frame)
 
 
 def _array(file: Path) -> npt.NDArray[Any]:
@@ -129,20 +131,17 @@ def _array(file: Path) -> npt.NDArray[Any]:
     return np.asarray(np.lib.format.read_array(stream, allow_pickle=False))
 
 
-def _pixels(file: Path, plan: Plan, *, is_frame: bool) -> npt.NDArray[Any]:
+def _pixels(file: Path, spec: InputSpec | None, sample: Golden) -> npt.NDArray[Any]:
     """Raises: OSError, ValueError, FrameUnfit."""
-    spec = plan.preprocessor.spec
+    if spec is None:
+        raise ValueError("nothing says what the model sees; complete the package's assets.extra/inspection.json")
     frame = picture(file)
-    if is_frame:
-        return plan.preprocessor.apply(frame).copy()
+    if sample.is_frame:
+        return Preprocessor(spec).apply(frame)
     height, width = frame.shape
-    if (height, width) != (spec.height, spec.width):
+    if not sample.is_crop and (height, width) != (spec.height, spec.width):
         raise ValueError(
             f"it has {width}x{height} pixels, and the model sees {spec.width}x{spec.height}; "
-            'where it is a whole frame, say "frame": true'
+            'where it is a whole frame, say "frame": true, and where it is cut out of one, "crop": true'
         )
     return Preprocessor(spec.uncut()).apply(frame)
-
-
-def _missing(sentence: str) -> Failed:
-    return Failed(Stage.ACCEPTING, Reason.GOLDEN_MISSING, f"{sentence} {_REMEDY}")
