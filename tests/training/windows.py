@@ -1,10 +1,9 @@
 """Small defects in large pictures: one network looks at overlapping windows, and learns from boxes that people drew.
 
-The windows are the appliance's regions: all go through the network in one batch, and the part is what its worst window
+The windows are the appliance's tiles: all go through the network in one batch, and the part is what its worst window
 is.
 """
 
-import itertools
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -28,16 +27,27 @@ class Scene(NamedTuple):
     side_px: int
     """Side of what the network sees."""
     step_px: int
-    """From window to window."""
+    """From window to window, at most."""
 
 
-def windows(scene: Scene) -> dict[str, list[int]]:
-    """Name: [x, y, width, height]; row by row, to the picture's edges."""
-    places = [_places(length, scene.window_px, scene.step_px) for length in reversed(scene.size)]
+def windows(scene: Scene) -> list[Sequence[int]]:
+    """[x, y, width, height] of each row of the batch, as the appliance cuts them."""
+    from appliance.inspection.preprocess import InputSpec
+
+    return [window.rectangle or (0, 0, *scene.size) for window in InputSpec.from_metadata(seen(scene)).windows()]
+
+
+def seen(scene: Scene) -> dict[str, Any]:
+    """What the model wants to see: tiles of the picture, none of them shrunk much."""
     side = scene.window_px
     return {
-        f"r{row}c{column}": [x, y, side, side]
-        for (row, y), (column, x) in itertools.product(enumerate(places[0]), enumerate(places[1]))
+        "roi": [0, 0, *scene.size],
+        "tiles": {"width": side, "height": side, "overlap": side - scene.step_px},
+        "width": scene.side_px,
+        "height": scene.side_px,
+        "color": "MONO8",
+        "dtype": "uint8",
+        "resize": "area",
     }
 
 
@@ -56,13 +66,12 @@ def is_bad(window: Sequence[int], found: Sequence[Box]) -> bool | None:
 
 def inspection(scene: Scene) -> dict[str, Any]:
     """What the model says of itself."""
-    side = {"width": scene.side_px, "height": scene.side_px}
     return {
         "labels": list(LABELS),
         "good_label": LABELS[0],
         "output": "scores",
         "limits": {"good_min": 0.5, "per_class": {LABELS[1]: 0.5}},
-        "input": side | {"regions": windows(scene), "color": "MONO8", "dtype": "uint8", "resize": "area"},
+        "input": seen(scene),
     }
 
 
@@ -93,7 +102,7 @@ def by_window(
     good: list[float] = []
     bad: list[float] = []
     for case in cases:
-        for window, scores in zip(windows(scene).values(), predictions[case.path.name], strict=True):
+        for window, scores in zip(windows(scene), predictions[case.path.name], strict=True):
             truth = is_bad(window, boxes(case))
             if truth is not None:
                 (bad if truth else good).append(scores[1])
@@ -128,10 +137,6 @@ def _shown(picture: np.ndarray, window: Sequence[int], scene: Scene, rng: np.ran
     mirrored = small[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
     light = mirrored.astype(np.float32) * rng.uniform(0.8, 1.2) + rng.uniform(-15, 15)
     return np.clip(light, 0, 255).astype(np.uint8)[:, :, np.newaxis]
-
-
-def _places(length: int, side: int, step: int) -> list[int]:
-    return [*range(0, length - side, step), length - side]
 
 
 def _common(window: Sequence[int], box: Sequence[int]) -> int:
