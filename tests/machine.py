@@ -20,6 +20,8 @@ from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
+HOSTS_OWN = Path("/proc/sys/net/core/rmem_max")
+
 WITH_PRIVATE_MOUNTS = (
     *("unshare", "--mount", "--propagation", "unchanged", "sh", "-c"),
     # In a chroot `/` is no mount and cannot be made private; nothing leaks where nothing is shared.
@@ -177,12 +179,15 @@ class Machine:
 
 @contextlib.contextmanager
 def machine() -> Iterator[Machine]:
-    """A machine that ends with the block."""
+    """A machine that ends with the block. The kernel is the host's: what deploy/install sets there is set back."""
     started = Machine.start()
+    before = HOSTS_OWN.read_text()
     try:
         yield started
     finally:
         started.stop()
+        if HOSTS_OWN.read_text() != before:
+            HOSTS_OWN.write_text(before)
 
 
 def _remove_group(name: str) -> None:

@@ -15,7 +15,7 @@ def usb_memory(limit_mb: int | None, needed_bytes: int | None = None) -> Finding
     what = "USB memory"
     repair = (
         f"echo {USBFS_MEMORY_MB} > /sys/module/usbcore/parameters/usbfs_memory_mb (for good: "
-        f"usbcore.usbfs_memory_mb={USBFS_MEMORY_MB} on the kernel's command line; deploy/install has a unit for it)"
+        "/etc/tmpfiles.d/appliance-cameras.conf, which deploy/install writes)"
     )
     if limit_mb is None:
         return note(what, "this kernel has no USB, or does not say how much memory USB transfers may take")

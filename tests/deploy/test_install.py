@@ -8,6 +8,11 @@ from machine import CHECKOUT, Machine, MachineUnavailable, machine
 INSTALL = str(CHECKOUT / "deploy" / "install")
 CONFIG = "/etc/appliance/appliance.toml"
 UNIT = "/etc/systemd/system/appliance.service"
+HOST_SETTINGS = (
+    "/etc/sysctl.d/60-appliance-cameras.conf",
+    "/etc/tmpfiles.d/appliance-cameras.conf",
+    "/etc/udev/rules.d/60-appliance-cameras.rules",
+)
 
 
 @pytest.fixture
@@ -51,7 +56,9 @@ def test_an_installation_is_complete_repeatable_and_leaves_nothing_but_data(fres
     fresh.run(INSTALL, timeout_s=120)
     assert fresh.path(CONFIG).read_text() == "# mine\n"
 
+    assert [fresh.path(file).exists() for file in HOST_SETTINGS] == [True] * 3
     fresh.run(INSTALL, "--uninstall")
+    assert [fresh.path(file).exists() for file in HOST_SETTINGS] == [False] * 3
     assert not fresh.path("/opt/appliance").exists()
     assert fresh.run("appliance", "--version", check=False).returncode == 127
     assert fresh.path(CONFIG).exists()
@@ -69,11 +76,29 @@ def test_another_prefix_gets_a_drop_in_of_its_own(fresh):
     assert not fresh.path("/srv/line3").exists()
 
 
+def test_cameras_open_what_they_need_of_the_services_walls_and_an_update_keeps_it(fresh):
+    fresh.lend_packages("/opt/appliance/.venv")
+    before = fresh.show("appliance.service", "RestrictAddressFamilies")
+    fresh.run(INSTALL, "--cameras", "gige,gpio", timeout_s=120)
+    fresh.run(INSTALL, timeout_s=120)
+    assert "AF_NETLINK" in fresh.show("appliance.service", "RestrictAddressFamilies").split()
+    assert "AF_NETLINK" not in before.split()
+    devices = fresh.show("appliance.service", "DeviceAllow")
+    assert "char-gpiochip rw" in devices
+    assert "char-usb_device" not in devices
+    assert int(fresh.run("sysctl", "-n", "net.core.rmem_max").stdout) >= 33_554_432
+    fresh.run(INSTALL, "--uninstall")
+    assert not fresh.path("/opt/appliance").exists()
+    assert not list(fresh.path("/etc/systemd/system/appliance.service.d").glob("*.conf"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--prefix", "opt"], "--prefix needs an absolute path, not 'opt'."),
         (["--prefix"], "--prefix needs an absolute path, not ''."),
+        (["--cameras"], "--cameras needs kinds of cameras, such as gige,gpio; not ''."),
+        (["--cameras", "gige,firewire"], "there is no kind of camera 'firewire'; there are gige, usb, gpio and pylon."),
         (["--force"], "there is no option --force; see deploy/install --help."),
     ],
 )
