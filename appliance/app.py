@@ -12,28 +12,27 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import cv2
 
 from appliance import clock, scheduling, systemd
 from appliance.child import DeliveryChild, GatewayChild, SurfaceChild
-from appliance.config import ApplianceConfig, LineConfig, load_config
+from appliance.config import ApplianceConfig, load_config
 from appliance.diagnosis import Findings, Lateness, diagnose
 from appliance.errors import ConfigError
-from appliance.inspection import CameraLine, LineSettings, RecipeConfig, Reporter, Result
+from appliance.inspection import RecipeConfig, Result
 from appliance.inspection.result import rfc3339
 from appliance.lending import Lender, Limits
+from appliance.lines import Lines
 from appliance.models import Models, lending_workers
 from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
 from appliance.shadowing import Feed
 from appliance.status import LineStatus, OutboxStatus
-from camera.supervised import SupervisedCamera
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +46,6 @@ _SURFACE_STOPS_S: Final = 2.0
 """Requests for predictions that are under way may take so long when the line stops."""
 _DELIVERY_STOPS_S: Final = 5.0
 """What it has begun it finds on its disk again."""
-_DEADLINE_MARGIN: Final = 0.05
-"""Share of the deadline kept for the verdict to be told; at most 5 ms."""
-_SELF_TEST_S: Final = 5.0
 
 
 class App:
@@ -61,7 +57,6 @@ class App:
         """`parts`: each timer trigger ends after so many; `once`: stop when every camera has ended."""
         self._config = config
         self._config_file = config_file
-        self._parts = parts
         self._once = once or parts is not None
         self._phase = "starting"
         self._started_utc = rfc3339(time.time_ns())
@@ -70,9 +65,6 @@ class App:
         self._reload = False
         self._config_problem: str | None = None
         self._crashed: str | None = None
-        self._lines: dict[str, CameraLine] = {}
-        self._cameras: dict[str, SupervisedCamera] = {}
-        self._line_threads: dict[str, list[threading.Thread]] = {}
         self._late = Lateness()
         state = config.station.state_folder
         self._outbox = Outbox(
@@ -100,7 +92,16 @@ class App:
             is_wanted=bool(delivered.names),
         )
         delivered.show, delivered.moved = self._feed.show, self._pointer_moved
-        self._judged_by: dict[str, str] = {}  # by camera, the model's name
+        self._lines = Lines(
+            config,
+            self._models,
+            record=self._record,
+            accepting=self._outbox.accepting,
+            show=self._feed.offer,
+            changed=self._changed,
+            spawn=self._thread,
+            parts=parts,
+        )
         self._recorded_row = 0
         # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
         self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
@@ -131,14 +132,12 @@ class App:
 
     def _build_lines(self) -> None:
         """Cameras at once; triggers of the timer when the models' first load has ended, well or badly."""
-        for name, line in self._config.cameras.items():
-            self._start_line(name, self._line(name, line))
+        self._lines.build()
         self._models.wait_first_load(_FIRST_MODEL_WAIT_S, self._stop)
         gc.collect()
         gc.freeze()  # what was built to stay is never looked through again
         gc.disable()  # each station collects between two parts
-        for started in self._lines.values():
-            started.go()
+        self._lines.go()
 
     def _serve(self) -> None:
         """The main thread's loop: the watchdog, the status, reload, and the end."""
@@ -152,7 +151,7 @@ class App:
             if self._reload:
                 self._reload = False
                 self._reload_config()
-            beats = {name: line.beats for name, line in self._lines.items()}
+            beats = {name: line.beats for name, line in self._lines.cameras.items()}
             if all(count != fed.get(name, -1) for name, count in beats.items()):
                 fed = beats
                 systemd.alive()
@@ -160,7 +159,7 @@ class App:
                 clock_at = time.monotonic()
                 self._ask_clock()
             self._tell()
-            if self._once and all(line.finished for line in self._lines.values()):
+            if self._once and self._lines.finished:
                 logger.info("Every camera has ended; so does the line.")
                 return
 
@@ -172,8 +171,7 @@ class App:
         self._tell()
         self._surface.ask_to_stop(_SURFACE_STOPS_S)
         self._delivery.ask_to_stop()
-        for name in list(self._lines):
-            self._stop_line(name)
+        self._lines.stop()
         self._outbox.close(_DRAIN_S)
         self._tell()
         if not self._gateway.drain(self._recorded_row, _DRAIN_S) and self._crashed is None:
@@ -188,57 +186,9 @@ class App:
             if thread.ident is not None:
                 thread.join(5.0)
 
-    # Lines -------------------------------------------------------------------------------------------------------
-
-    def _line(self, name: str, line: LineConfig, before: CameraLine | None = None) -> CameraLine:
-        recipe = self._config.recipes[line.recipe]
-        reporter = Reporter(
-            self._config.station.name, name, line.recipe, self._config.config_id(name), recipe.deadline_ms
-        )
-        settings = LineSettings(
-            takt_s=None if line.takt_ms is None or line.trigger == "camera" else line.takt_ms / 1e3,
-            parts=self._parts,
-            deadline_margin_s=min(0.005, recipe.deadline_ms / 1e3 * _DEADLINE_MARGIN),
-            detect_frozen=line.camera.driver != "folder" if line.detect_frozen is None else line.detect_frozen,
-            self_test_after_s=_SELF_TEST_S,
-        )
-        camera = SupervisedCamera(line.camera, opened=partial(scheduling.enter_real_time, "driver"))
-        self._cameras[name] = camera
-        self._judged_by[name] = recipe.model
-        return CameraLine(
-            camera,
-            recipe,
-            reporter,
-            settings,
-            borrow=partial(self._borrow, recipe.model),
-            record=partial(self._record, name),
-            accepting=self._outbox.accepting,
-            changed=self._changed,
-            canary=partial(self._models.delivered.canary, recipe.model),
-            show=partial(self._feed.offer, recipe.model, line.recipe),
-            before=before,
-        )
-
-    def _borrow(self, model: str) -> AbstractContextManager[Any]:
-        return self._models.manager.borrow(model)
-
-    def _start_line(self, name: str, line: CameraLine) -> None:
-        self._lines[name] = line
-        threads = [self._thread(f"{name}/{role}", body, role) for role, body in line.threads().items()]
-        self._line_threads[name] = threads
-        for thread in threads:
-            thread.start()
-
-    def _stop_line(self, name: str) -> None:
-        self._lines[name].stop()
-        for thread in self._line_threads.pop(name):
-            thread.join(5.0)
-            if thread.is_alive():
-                logger.error("The thread %s does not end; the process ends without it.", thread.name)
-        self._cameras.pop(name).end()
-
     def _record(self, camera: str, result: Result) -> None:
-        self._models.delivered.count(self._judged_by[camera], result)
+        if not result.views:  # a combined one was counted view by view
+            self._models.delivered.count(self._lines.model_of(result), result)
         self._decided[camera].append(result.verdict_ns)
         self._outbox.append(camera, "result", result.fields())
 
@@ -252,10 +202,10 @@ class App:
         self._recorded_row = messages[-1].row
         self._gateway.send(b'recorded\n{"row":%d}' % self._recorded_row)
         for message in messages:
-            line = self._lines.get(message.camera)
-            if line is not None and message.topic == "result" and self._decided[message.camera]:
+            tally = self._lines.tally(message.camera)
+            if tally is not None and message.topic == "result" and self._decided[message.camera]:
                 verdict_ns = self._decided[message.camera].popleft()
-                line.tally.observe("recorded", (message.committed_ns - verdict_ns) / 1e6)
+                tally.observe("recorded", (message.committed_ns - verdict_ns) / 1e6)
 
     def _changed(self) -> None:
         self._wake.set()
@@ -320,24 +270,16 @@ class App:
 
     def _take_over(self, config: ApplianceConfig) -> None:
         """Only the lines whose settings changed stop for a moment; the others judge on."""
-        before = {name: self._config.config_id(name) for name in self._config.cameras}
         self._config = config
         self._models.update(config)
         self._lender.changed()
-        after = {name: config.config_id(name) for name in config.cameras}
-        stopped = {name: self._lines[name] for name in before if after.get(name) != before[name]}
-        for name in stopped:
-            self._stop_line(name)
-            self._lines.pop(name)
-        for name in [name for name in after if after[name] != before.get(name)]:
-            self._start_line(name, self._line(name, config.cameras[name], stopped.get(name)))
-            self._lines[name].go()
+        self._lines.update(config)
 
     # Status ------------------------------------------------------------------------------------------------------
 
     def _ask_clock(self) -> None:
         synchronized = clock.synchronized()
-        for line in self._lines.values():
+        for line in self._lines.cameras.values():
             line.reporter.clock_synchronized = synchronized
 
     def _tell(self) -> None:
@@ -350,10 +292,8 @@ class App:
             systemd.status(status.sentence)
 
     def _status(self) -> LineStatus:
-        cameras = {}
-        for name, line in self._lines.items():
-            state = line.acquisition.state
-            cameras[name] = line.tally.snapshot(state.state, state.detail)
+        lines = dict(self._lines.cameras)
+        cameras, groups = self._lines.statuses()
         models = self._models.statuses()
         deliveries = self._models.delivered.statuses(self._feed.counts())
         outbox = self._outbox_status()
@@ -361,9 +301,9 @@ class App:
             Findings(
                 phase=self._phase,
                 cameras=cameras,
-                finished=frozenset(n for n, line in self._lines.items() if line.acquisition.state.finished),
+                finished=frozenset(n for n, line in lines.items() if line.acquisition.state.finished),
                 late_now=self._late.now({name: camera.deadline_missed for name, camera in cameras.items()}),
-                self_tests={name: line.self_test_problem for name, line in self._lines.items()},
+                self_tests={name: line.self_test_problem for name, line in lines.items()},
                 models=models,
                 used=frozenset(recipe.model for recipe in self._used_recipes()),
                 sources=self._models.problems(),
@@ -392,10 +332,12 @@ class App:
             and all(camera.state == "online" for camera in cameras.values())
             and all(recipe.model in available for recipe in self._used_recipes()),
             deliveries=deliveries,
+            recipes=self._lines.recipes(),
+            groups=groups,
         )
 
     def _used_recipes(self) -> list[RecipeConfig]:
-        return [self._config.recipes[line.recipe] for line in self._config.cameras.values()]
+        return [line.in_force.recipe for line in self._lines.cameras.values()]
 
     def _outbox_status(self) -> OutboxStatus:
         depth = self._outbox.depth()

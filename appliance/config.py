@@ -14,9 +14,9 @@ from appliance.api.serving_config import ServingConfig
 from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
+from appliance.line_config import LineConfig, PartsConfig
 from appliance.outbox.config import MqttConfig, OutboxConfig
 from appliance.registry.config import DeliveryConfig, ModelDeliveryConfig
-from camera.config import CameraConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,32 +40,6 @@ class StationConfig(BaseModel, extra="forbid", frozen=True):
     @classmethod
     def _is_a_name(cls, value: str) -> str:
         return _checked_name(value)
-
-
-class LineConfig(BaseModel, extra="forbid", frozen=True):
-    """One camera, what triggers it, and the recipe of what passes it."""
-
-    recipe: str = Field(description="name of a recipe under [recipes]")
-    trigger: Literal["timer", "camera"] = Field(
-        default="timer", description="timer: this box triggers every takt_ms; camera: the camera is triggered itself"
-    )
-    takt_ms: float | None = Field(default=None, ge=1, le=3_600_000, description="from part to part, milliseconds")
-    detect_frozen: bool | None = Field(
-        default=None, description="fail parts whose picture equals the one before; default: yes, unless from a folder"
-    )
-    camera: CameraConfig = Field(description="driver and settings of the camera")
-
-    @model_validator(mode="after")
-    def _timer_has_a_takt(self) -> "LineConfig":
-        if self.trigger == "timer" and self.takt_ms is None:
-            raise ValueError("trigger is 'timer', so takt_ms has to say how many milliseconds apart the parts come")
-        timed = getattr(self.camera, "trigger", "software") == "timed"
-        if timed != (self.trigger == "camera"):
-            raise ValueError(
-                "trigger = 'camera' goes with a camera that triggers itself (camera.trigger = 'timed'), "
-                "and trigger = 'timer' with one that this box triggers (camera.trigger = 'software')"
-            )
-        return self
 
 
 class LatestPolicy(BaseModel, extra="forbid", frozen=True):
@@ -122,6 +96,7 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
 
     station: StationConfig
     cameras: dict[str, LineConfig] = Field(min_length=1)
+    parts: dict[str, PartsConfig] = {}
     recipes: dict[str, RecipeConfig]
     models: dict[str, ModelConfig]
     mqtt: MqttConfig
@@ -131,7 +106,7 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     resources: ResourcesConfig = ResourcesConfig()
     delivery: DeliveryConfig = DeliveryConfig()
 
-    @field_validator("cameras", "recipes", "models")
+    @field_validator("cameras", "parts", "recipes", "models")
     @classmethod
     def _are_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
@@ -142,9 +117,41 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     def _references_exist(self) -> "ApplianceConfig":
         for name, line in self.cameras.items():
             _exists(f"cameras.{name}.recipe", line.recipe, self.recipes, "recipes")
+            for other in line.recipes or ():
+                _exists(f"cameras.{name}.recipes", other, self.recipes, "recipes")
+            if line.recipes is not None and line.recipe not in line.recipes:
+                raise ValueError(
+                    f"cameras.{name}.recipes does not have {line.recipe!r}, which is the recipe to begin with"
+                )
+            self._check_deadlines(name)
         for name, recipe in self.recipes.items():
             _exists(f"recipes.{name}.model", recipe.model, self.models, "models")
+        self._check_parts()
         return self
+
+    def _check_deadlines(self, camera: str) -> None:
+        line = self.cameras[camera]
+        for name in line.recipes or (line.recipe,):
+            if self.recipes[name].deadline_ms is None and line.gate is None:
+                raise ValueError(
+                    f"recipes.{name} has no deadline_ms, and cameras.{camera} no gate from which one follows; set one"
+                )
+
+    def _check_parts(self) -> None:
+        grouped: dict[str, str] = {}
+        for name, parts in self.parts.items():
+            if name in self.cameras:
+                raise ValueError(f"parts.{name} has the name of a camera; its results would be taken for the camera's")
+            for camera in parts.cameras:
+                _exists(f"parts.{name}.cameras", camera, self.cameras, "cameras")
+                if self.cameras[camera].trigger != "part":
+                    raise ValueError(f"cameras.{camera} is one of parts.{name}, so its trigger has to be 'part'")
+                if camera in grouped:
+                    raise ValueError(f"cameras.{camera} is one of parts.{grouped[camera]} and of parts.{name}")
+                grouped[camera] = name
+        for camera, line in self.cameras.items():
+            if line.trigger == "part" and camera not in grouped:
+                raise ValueError(f"cameras.{camera} has trigger = 'part', and no table of [parts] names it")
 
     @property
     def delivered(self) -> dict[str, ModelDeliveryConfig]:
@@ -171,15 +178,33 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         return self.station.state_folder / "models" / model
 
     def cameras_of(self, model: str) -> int:
-        """How many cameras' parts this model judges."""
-        return sum(self.recipes[line.recipe].model == model for line in self.cameras.values())
+        """How many cameras' parts this model may have to judge, after whatever changeover."""
+        return sum(
+            any(self.recipes[name].model == model for name in self.recipes_of(camera)) for camera in self.cameras
+        )
 
-    def config_id(self, camera: str) -> str:
-        """Digest of everything that decides one camera's verdicts, besides the model version itself."""
+    def recipes_of(self, camera: str) -> list[str]:
+        """What the camera may be changed over to."""
+        line = self.cameras[camera]
+        if line.recipes is not None:
+            return list(line.recipes)
+        return [name for name in self.recipes if self.recipes[name].deadline_ms is not None or line.gate is not None]
+
+    def deadline_ms(self, camera: str, recipe: str) -> float:
+        """From the trigger to the moment the gate has to know: the sooner of the recipe's and the gate's."""
+        gate = self.cameras[camera].gate
+        given = (self.recipes[recipe].deadline_ms, None if gate is None else gate.deadline_ms)
+        return min(one for one in given if one is not None)
+
+    def config_id(self, camera: str, recipe: str | None = None) -> str:
+        """Digest of everything that decides one camera's verdicts, besides the model version itself.
+
+        `recipe`: the one in force, where it is not the one that the file begins with.
+        """
         line = self.cameras[camera]
         value = {
             "line": line.model_dump(mode="json"),
-            "recipe": self.recipes[line.recipe].model_dump(mode="json"),
+            "recipe": self.recipes[recipe or line.recipe].model_dump(mode="json"),
         }
         canonical = json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
         return "sha256:" + hashlib.sha256(canonical).hexdigest()
@@ -254,10 +279,11 @@ def _absolute_model(model: ModelConfig, folder: Path) -> ModelConfig:
 
 
 def _absolute_camera(line: LineConfig, folder: Path) -> LineConfig:
-    own = getattr(line.camera, "folder", None)
-    if own is None:
-        return line
-    return line.model_copy(update={"camera": line.camera.model_copy(update={"folder": folder / own})})
+    own = {key: folder / said for key in ("folder",) for said in (getattr(line.camera, key, None),) if said is not None}
+    password = getattr(line.camera, "password_file", None)
+    if password is not None and len(password.parts) > 1:  # a bare name is a systemd credential
+        own["password_file"] = folder / password
+    return line.model_copy(update={"camera": line.camera.model_copy(update=own)}) if own else line
 
 
 def _checked_name(value: str) -> str:

@@ -16,7 +16,7 @@ LATENCY_BUCKETS_MS: Final = (1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50
 
 STAGES: Final = ("acquisition", "queue", "preprocess", "inference", "total", "recorded", "frame_age")
 """What is timed for each part. `total` ends with the verdict; `recorded` is from the verdict to the disk; `frame_age`
-is from the end of the exposure to the moment when the station began with the picture."""
+is from the end of the exposure to the verdict."""
 
 
 @dataclass(slots=True)
@@ -52,6 +52,8 @@ class CameraStatus:
     reasons: dict[str, int] = field(default_factory=dict)
     """Parts that did not pass, by reason code."""
     deadline_missed: int = 0
+    lost: int = 0
+    """Parts of which the camera's pictures never came (FRAME_MISSING)."""
     skipped: int = 0
     """Pictures of a free-running camera that were passed over because a newer one was there; no parts."""
     counters: dict[str, int] = field(default_factory=dict)
@@ -66,17 +68,11 @@ class CameraStatus:
     notes: list[str] = field(default_factory=list)
     """Sentences on what is not as it should be with the camera, and does not forbid to run."""
     latency: dict[str, Histogram] = field(default_factory=lambda: {stage: Histogram() for stage in STAGES})
-    skipped: int = 0
-    """Frames that were passed over for a newer one; on purpose, where the camera takes the newest only."""
-    lost: int = 0
-    """Frames that the camera numbered and that never came."""
-    counters: dict[str, int] = field(default_factory=dict)
-    """What the driver counts, by its own names: lost packets, resends, underruns, reconnects."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipeStatus:
-    """The recipe in force on one camera, or one group of cameras that see the same part."""
+    """The recipe in force on one camera."""
 
     camera: str
     recipe: str
@@ -90,23 +86,6 @@ class RecipeStatus:
     """What it may be switched to; the one in force among them."""
     refused: str | None = None
     """Why the last changeover was refused; one sentence. None where it was not."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecipeStatus:
-    """Which recipe is in force on one camera."""
-
-    camera: str
-    recipe: str
-    job_id: str | None
-    since_utc: str
-    """RFC 3339."""
-    config_id: str
-    deadline_ms: float
-    recipes: list[str]
-    """What it may be switched to."""
-    refused: str | None = None
-    """Why the last changeover was refused; None where it was not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +232,9 @@ class LineStatus:
     deliveries: dict[str, DeliveredStatus] = field(default_factory=dict)
     """By model: those whose versions come from a registry."""
     recipes: list[RecipeStatus] = field(default_factory=list)
-    """What is in force on each camera and group."""
+    """What is in force on each camera, in the configuration's order."""
+    groups: dict[str, CameraStatus] = field(default_factory=dict)
+    """Combined results, by group; their parts are in `cameras` too, once for each view."""
 
     @property
     def sentence(self) -> str:
@@ -288,7 +269,6 @@ class LineStatus:
                 "models": [ModelStatus(**one) for one in value["models"]],
                 "outbox": None if outbox is None else OutboxStatus(**outbox),
                 "deliveries": {name: _delivered(one) for name, one in value.get("deliveries", {}).items()},
-                "recipes": [RecipeStatus(**one) for one in value.get("recipes", [])],
                 "groups": {name: _camera(one) for name, one in value.get("groups", {}).items()},
                 "recipes": [RecipeStatus(**one) for one in value.get("recipes", [])],
             }

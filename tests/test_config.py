@@ -100,7 +100,7 @@ def test_relative_paths_are_relative_to_the_file(written, tmp_path):
         ("deadline_ms = 100", "deadlin_ms = 100", ["recipes.flange.deadlin_ms = 100", "Did you mean deadline_ms?"]),
         ("deadline_ms = 100", 'deadline_ms = "fast"', ["recipes.flange.deadline_ms", "'fast'", "milliseconds"]),
         ("deadline_ms = 100", "deadline_ms = -1", ["recipes.flange.deadline_ms is -1", "greater than 0"]),
-        ("deadline_ms = 100", "", ["recipes.flange.deadline_ms is missing", "milliseconds"]),
+        ("deadline_ms = 100", "", ["recipes.flange has no deadline_ms", "no gate"]),
         ('driver = "virtual"', 'driver = "virtal"', ["cameras.top.camera.driver", "'virtal'", "Did you mean virtual?"]),
         ('driver = "virtual"', 'driver = "virtual"\nsed = 1', ["cameras.top.camera.sed = 1", "Did you mean seed?"]),
         ('driver = "virtual"', 'driver = "folder"', ["cameras.top.camera.folder is missing"]),

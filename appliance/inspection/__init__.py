@@ -6,6 +6,7 @@ a step of the two.
 
 from appliance.inspection.canary import Canary
 from appliance.inspection.errors import FrameUnfit, InspectionError, RecipeError
+from appliance.inspection.in_force import InForce
 from appliance.inspection.line import CameraLine, LineSettings
 from appliance.inspection.plan import Plan
 from appliance.inspection.recipe import RecipeConfig
@@ -18,6 +19,7 @@ __all__ = [
     "Canary",
     "Evaluation",
     "FrameUnfit",
+    "InForce",
     "InspectionError",
     "LineSettings",
     "Plan",

@@ -28,6 +28,8 @@ class Part:
     in_force: InForce
     """The recipe by which it is judged: the one in force when it was triggered."""
     part_id: str | None = None
+    on_result: Callable[[Result | None], None] | None = None
+    """Who else is told, with the release: None where there was no part after all."""
     handed_over_ns: int | None = None
     """When its frame was handed to the station."""
     begun_ns: int | None = None
@@ -60,19 +62,25 @@ class Ledger:
         self._awaited_ns = 0  # guarded by _lock: until when wait_expiry() sleeps
 
     def open(
-        self, triggered_ns: int, in_force: InForce, *, part_id: str | None = None, deadline_ns: int | None = None
+        self,
+        triggered_ns: int,
+        in_force: InForce,
+        *,
+        part_id: str | None = None,
+        deadline_ns: int | None = None,
+        on_result: Callable[[Result | None], None] | None = None,
     ) -> Part:
         """Note a trigger that was given at `triggered_ns`. From now on its part will get a result.
 
         `deadline_ns`: by when its gate has to know, where that is not the recipe's deadline after this trigger
-        (several exposures of one part).
+        (several exposures of one part). `on_result` is told as `release` is, after it.
         """
         utc_ns = time.time_ns() - (time.monotonic_ns() - triggered_ns)
         if deadline_ns is None:
             deadline_ns = triggered_ns + round(in_force.deadline_ms * 1e6)
         give_up_ns = deadline_ns - round(in_force.margin_ms * 1e6)
         with self._lock:
-            part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, give_up_ns, in_force, part_id)
+            part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, give_up_ns, in_force, part_id, on_result)
             self._next_id += 1
             self._open.append(part)
             if give_up_ns < self._awaited_ns:
@@ -94,9 +102,11 @@ class Ledger:
             part.is_settled = True
             part.result = result
             while self._open and self._open[0].is_settled:
-                released = self._open.popleft().result
-                if released is not None:
-                    self._release(released)
+                released = self._open.popleft()
+                if released.result is not None:
+                    self._release(released.result)
+                if released.on_result is not None:
+                    released.on_result(released.result)
         return True
 
     def expired(self, now_ns: int) -> list[Part]:

@@ -71,7 +71,6 @@ class CameraLine:
         self._waiting: queue.SimpleQueue[tuple[Part, Frame] | None] = queue.SimpleQueue()
         self._is_free = threading.Event()
         self._stop = threading.Event()
-        self._asked: dict[int, Callable[[Result], None]] = {}
         self.ledger: Ledger = Ledger(self._released, first_id=0 if before is None else before.ledger.next_id)
         self.acquisition = Acquisition(
             camera,
@@ -100,17 +99,17 @@ class CameraLine:
         *,
         part_id: str | None = None,
         deadline_ns: int | None = None,
-        on_result: Callable[[Result], None] | None = None,
+        on_result: Callable[[Result | None], None] | None = None,
     ) -> int | None:
         """A part is there: returns its trigger_id, at once; None where the camera's stored pictures have ended.
 
-        `on_result` gets its result, on the thread that knows it, and must be quick.
+        `on_result` gets its result, on the thread that knows it, and must be quick; None: there was no part after all.
         """
         if self.acquisition.state.finished:
             return None
-        part = self.ledger.open(triggered_ns, self.in_force, part_id=part_id, deadline_ns=deadline_ns)
-        if on_result is not None:
-            self._asked[part.trigger_id] = on_result
+        part = self.ledger.open(
+            triggered_ns, self.in_force, part_id=part_id, deadline_ns=deadline_ns, on_result=on_result
+        )
         self.acquisition.take(part)
         return part.trigger_id
 
@@ -212,6 +211,3 @@ class CameraLine:
     def _released(self, result: Result) -> None:
         self.tally.count(result)
         self._record(result)
-        asked = self._asked.pop(result.trigger_id, None)
-        if asked is not None:
-            asked(result)

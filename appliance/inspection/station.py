@@ -34,7 +34,7 @@ class Station:
     def __init__(
         self, in_force: Callable[[], InForce], reporter: Reporter, observe: Callable[[str, float], None]
     ) -> None:
-        """`in_force`: the recipe that the next trigger is for; `observe` takes (stage, milliseconds) for the metrics."""
+        """`in_force`: the recipe that the next trigger is for; `observe` takes (stage, milliseconds)."""
         self._now_in_force = in_force
         self._reporter = reporter
         self._observe = observe

@@ -15,7 +15,7 @@ class Ticker:
     skipped, counted and said, and the schedule goes on.
     """
 
-    def __init__(self, takt_s: float, parts: int | None, trigger: Callable[[int], None]) -> None:
+    def __init__(self, takt_s: float, parts: int | None, trigger: Callable[[int], object]) -> None:
         """`parts`: end after so many; `trigger` takes the moment, CLOCK_MONOTONIC nanoseconds."""
         self._takt_ns = round(takt_s * 1e9)
         self._parts = parts

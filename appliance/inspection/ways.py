@@ -1,4 +1,4 @@
-"""The three ways from a trigger to its picture: this box exposes; the camera does; a wire does, and this box watches it.
+"""The three ways from a trigger to its picture: this box exposes; the camera does; a wire does, and this box sees it.
 
 Each is run by the camera's thread while the camera is open, and ends with what the camera raises.
 """
@@ -60,7 +60,7 @@ class Way(Protocol):
         """Until told to stop. Raises what the camera raises."""
 
     def abandon(self, detail: str) -> None:
-        """The camera is closed: every part that waits here gets its result. On the camera's thread, or the way's end."""
+        """The camera is closed: every part that waits here gets its result. On the camera's thread."""
 
     def wake(self) -> None:
         """It is to stop; from any thread."""
@@ -320,6 +320,7 @@ class Observing:
 
 def _nobodys(at: Surroundings, frame: Frame) -> None:
     """A picture that no trigger asked for: it is a part of its own, that cannot be judged."""
-    sentence = "A picture came that no trigger had asked for; look at the trigger's wire, its debouncing, and its count."
+    sentence = (
+        "A picture came that no trigger had asked for; look at the trigger's wire, its debouncing, and its count."
+    )
     at.give_up(at.ledger.open(frame.exposed_ns, at.in_force()), Reason.FRAME_UNEXPECTED, sentence, frame)
-

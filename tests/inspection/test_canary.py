@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from running import VALIDATOR, until
 
-from appliance.inspection import CameraLine, Canary, LineSettings, Reporter
+from appliance.inspection import CameraLine, Canary, InForce, LineSettings, Reporter
+from appliance.inspection.acquisition import AcquisitionSettings
 from appliance.inspection.canary import SecondOpinion
 from appliance.inspection.decide import Decision
 from appliance.inspection.ledger import Part
@@ -78,18 +79,23 @@ def canary_of(model, measured_s=0.001):
 
 
 def reporter():
-    return Reporter("box", "top", "part", "sha256:" + "0" * 64, RECIPE.deadline_ms)
+    return Reporter("box", "top")
 
 
-def part_with(left_s=0.2):
-    now = time.monotonic_ns()
-    end = now + round(left_s * 1e9)
-    return Part(1, now, 0, end, end)
+def in_force(serving, canary):
+    digest = "sha256:" + "0" * 64
+    return InForce("part", RECIPE, digest, RECIPE.deadline_ms, borrowing(7, serving), lambda: canary)
+
+
+def give_up_in(left_s=0.2):
+    return time.monotonic_ns() + round(left_s * 1e9)
 
 
 def inspect(serving, canary, left_s=0.2):
-    station = Station(RECIPE, reporter(), borrowing(7, serving), lambda *_: None, lambda: canary)
-    return station.inspect(part_with(left_s), FRAME)
+    used = in_force(serving, canary)
+    station = Station(lambda: used, reporter(), lambda *_: None)
+    end = give_up_in(left_s)
+    return station.inspect(Part(1, time.monotonic_ns(), 0, end, end, used), FRAME)
 
 
 def counts(canary):
@@ -154,10 +160,10 @@ def test_a_candidate_that_was_thought_too_slow_is_measured_again():
     second = SecondOpinion(RECIPE)
     serving = Decision(Evaluation.OK, None, (ClassScore("good", 0.9),))
     for _ in range(64):
-        second.ask(canary, part_with(), FRAME, serving, ModelUsed("surface", 7, ""))
+        second.ask(canary, give_up_in(), FRAME, serving, ModelUsed("surface", 7, ""))
     assert canary.measured_s is None
     canary.measure([RECIPE])
-    second.ask(canary, part_with(), FRAME, serving, ModelUsed("surface", 7, ""))
+    second.ask(canary, give_up_in(), FRAME, serving, ModelUsed("surface", 7, ""))
     assert counts(canary) == (1, 0, 0, 0, 64)
 
 
@@ -183,20 +189,19 @@ def test_a_candidate_that_hangs_costs_a_part_nothing_but_the_second_opinion(acce
     results = []
     line = CameraLine(
         make_camera({"driver": "virtual", "seed": 5, "width_px": 96, "height_px": 60}),
-        RECIPE,
+        in_force(Model(GOOD), canary),
         reporter(),
-        LineSettings(10.0, 1, 0.005, detect_frozen=False, self_test_after_s=60),
-        borrow=borrowing(7, Model(GOOD)),
+        LineSettings(AcquisitionSettings(detect_frozen=False), self_test_after_s=60),
         record=results.append,
         accepting=lambda: accepting,
         changed=lambda: None,
-        canary=lambda: canary,
     )
     threads = [threading.Thread(target=body, name=name) for name, body in line.threads().items()]
     for thread in threads:
         thread.start()
-    line.go()
+    assert line.acquisition.tried.wait(10)
     try:
+        line.trigger(time.monotonic_ns())
         assert hangs.wait(10)
         until(lambda: results, "the part's result", 5)
         (result,) = results
