@@ -79,7 +79,7 @@ def apply(settings: Sequence[tuple[str, FeatureValue]], device: FeatureAccess) -
 def _apply_one(name: str, asked: FeatureValue, device: FeatureAccess) -> str:
     description = _described(name, device)
     if description is None:
-        raise CameraConfigError(f"the camera has no feature {name}{_hint(name, device.names())}")
+        raise CameraConfigError(f"the camera has no feature {name}{_hint(name, device)}")
     allowed = _allowed(description)
     value = _as_kind(name, asked, description, allowed)
     try:
@@ -103,16 +103,14 @@ def _described(name: str, device: FeatureAccess) -> Description | None:
         raise CameraConfigError(f"the camera does not say what {name} may be: {refused}") from refused
 
 
-def _hint(name: str, names: Sequence[str]) -> str:
+def _hint(name: str, device: FeatureAccess) -> str:
     """The older name of the same thing, or the nearest one."""
-    known = set(names)
     for modern, legacy in LEGACY.items():
-        if name != modern and name not in legacy:
-            continue
-        for other in (modern, *legacy):
-            if other in known:
-                return f"; this camera has {other} for it"
-    near = difflib.get_close_matches(name, names, n=1)
+        if name == modern or name in legacy:
+            for other in (modern, *legacy):
+                if _described(other, device) is not None:
+                    return f"; this camera has {other} for it"
+    near = difflib.get_close_matches(name, device.names(), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
 

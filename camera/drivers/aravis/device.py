@@ -2,6 +2,7 @@
 
 import ctypes
 import ipaddress
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Final, Protocol
 from camera.drivers.aravis.features import AravisFeatures
 from camera.drivers.aravis.gvcp import Gone, Identity, Pulse, identify, search
 from camera.drivers.aravis.library import AravisError, Library, text
-from camera.errors import CameraConfigError, CameraInUse, CameraNotFound
+from camera.errors import CameraConfigError, CameraInUse, CameraLost, CameraNotFound
 from camera.features import FeatureRefused
 
 _LOOK_S: Final = 1.0
@@ -19,6 +20,8 @@ _LOOK_FOR_ANY_S: Final = 0.5
 _ENABLE: Final = 1
 _DISABLE: Final = 0
 _NEVER: Final = 0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +73,37 @@ class Device:
         except FeatureRefused:
             return None
 
+    def stop_acquiring(self) -> None:
+        """Also where it does not acquire, or is gone."""
+        try:
+            self.features.execute("AcquisitionStop")
+        except (CameraLost, FeatureRefused) as error:
+            _log.info("the camera could not be told to stop: %s", error)
+
     def let_go(self, *others: int) -> None:
         """Give it back, after the `others` (GObjects that need it); at once, also where it is gone.
 
         libaravis waits up to 5 seconds for the answers of a camera that is gone, which is then left to a thread.
         """
-        pointers = (*others, self.pointer)
         try:
             if self.heart.quiet_s > Pulse.QUIET_S:
                 self.heart.wait()
         except Gone:
-            unref = self._library.g_object_unref
-            threading.Thread(target=lambda: [unref(one) for one in pointers], name="letting go", daemon=True).start()
+            self.leave(*others)
         else:
-            for one in pointers:
-                self._library.g_object_unref(one)
-        finally:
+            self.stop_acquiring()
+            self._unref((*others, self.pointer))
             self.heart.close()
+
+    def leave(self, *others: int) -> None:
+        """As let_go(), on a thread that does the waiting: libaravis waits for answers that do not come."""
+        self.heart.close()
+        pointers = (*others, self.pointer)
+        threading.Thread(target=self._unref, args=(pointers,), name="letting go", daemon=True).start()
+
+    def _unref(self, pointers: tuple[int, ...]) -> None:
+        for pointer in pointers:
+            self._library.g_object_unref(pointer)
 
 
 def open_device(library: Library, name: str | None) -> Device:
@@ -108,8 +125,7 @@ def open_device(library: Library, name: str | None) -> Device:
     except OSError as error:
         raise CameraNotFound(f"there is no way to camera {identity.device}: {error.strerror}") from error
     if device.is_gige and not library.arv_gv_device_is_controller(device.pointer):
-        # It answers, but libaravis would wait 2.5 s for its leave to give back what it never had.
-        threading.Thread(target=device.let_go, name="letting go", daemon=True).start()
+        device.leave()
         raise CameraInUse(
             f"another program controls camera {identity.device} at {identity.address}; end that program, or wait some "
             "seconds if it has just ended"
@@ -160,7 +176,8 @@ def _find(library: Library, name: str | None) -> Identity | UsbIdentity:
 
 def _called(library: Library, name: str) -> Identity | UsbIdentity:
     seen = search(_LOOK_S, lambda identity: identity.is_called(name))
-    for identity in (*seen, *usb_cameras(library)):
+    everybody: list[Identity | UsbIdentity] = [*seen, *usb_cameras(library)]
+    for identity in everybody:
         if identity.is_called(name):
             return identity
     others = f" (there are {', '.join(identity.device for identity in seen[:5])})" if seen else ""
@@ -168,7 +185,7 @@ def _called(library: Library, name: str) -> Identity | UsbIdentity:
 
 
 def _the_only_one(library: Library) -> Identity | UsbIdentity:
-    found = [*usb_cameras(library), *search(_LOOK_FOR_ANY_S)]
+    found: list[Identity | UsbIdentity] = [*usb_cameras(library), *search(_LOOK_FOR_ANY_S)]
     if not found:
         raise CameraNotFound("no GigE Vision or USB3 Vision camera answers")
     if len(found) > 1:

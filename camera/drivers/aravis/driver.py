@@ -1,6 +1,5 @@
 """The driver: what camera.protocol asks for, in terms of a device and its stream."""
 
-import logging
 import threading
 import time
 from collections import Counter
@@ -25,8 +24,6 @@ _SLICE_S: Final = 0.05
 """So often a read() that waits looks whether the camera is there, and whether it was closed."""
 _QUIET_S: Final = 2.0
 """After so long without a sign of life a trigger first asks for one: libaravis would wait 2.5 s for an answer."""
-
-_log = logging.getLogger(__name__)
 
 
 class AravisCamera:
@@ -141,10 +138,7 @@ class AravisCamera:
             device, stream, self._stream, self._delivery = self._device, self._stream, None, None
             if device is None or stream is None:
                 return
-            try:
-                device.features.execute("AcquisitionStop")
-            except (CameraLost, FeatureRefused) as error:
-                _log.info("the camera could not be told to stop: %s", error)
+            device.stop_acquiring()
             self._counted.update(stream.counters())
             for pointer in stream.objects:
                 library().g_object_unref(pointer)
@@ -170,6 +164,7 @@ class AravisCamera:
 
     def _set_up(self, loaded: Library, device: Device) -> CameraInfo:
         """Raises: AravisError, CameraConfigError, CameraLost, FeatureRefused."""
+        device.stop_acquiring()  # a driver that was killed left it acquiring, with features that are locked
         applied = set_up(self._config, device.features)
         notes = [layout_of(device.features).note]
         if device.is_gige:

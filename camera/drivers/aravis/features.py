@@ -41,15 +41,12 @@ class AravisFeatures:
             if kind == "enumeration":
                 return Description(kind, entries=self._entries(name))
             if kind == "integer":
-                limits = (library.arv_gc_integer_get_min(node), library.arv_gc_integer_get_max(node))
-                step = library.arv_gc_integer_get_inc(node)
-                return Description(kind, *limits, step, text(library.arv_gc_integer_get_unit(node)))
+                return Description(kind, *self._limits("integer", node), text(library.arv_gc_integer_get_unit(node)))
             if kind == "float":
-                limits = (library.arv_gc_float_get_min(node), library.arv_gc_float_get_max(node))
+                low, high, step = self._limits("float", node)
                 # Where there is no increment, the library gives the smallest number that there is.
-                step = library.arv_gc_float_get_inc(node)
-                unit = text(library.arv_gc_float_get_unit(node))
-                return Description(kind, *limits, step if step > 1e-12 else None, unit)
+                step = step if step is not None and step > 1e-12 else None
+                return Description(kind, low, high, step, text(library.arv_gc_float_get_unit(node)))
         return Description(kind)
 
     def read(self, name: str) -> FeatureValue:
@@ -66,6 +63,8 @@ class AravisFeatures:
                     return float(library.arv_device_get_float_feature_value(device, key))
                 case "enumeration" | "string":
                     return text(library.arv_device_get_string_feature_value(device, key))
+                case "command" | None:
+                    pass
         raise FeatureRefused("there is nothing to read" if kind else "there is no such feature")
 
     def write(self, name: str, value: FeatureValue) -> None:
@@ -96,6 +95,21 @@ class AravisFeatures:
             return ()
         with self._asking(name):
             return self._entries(name)
+
+    def _limits(self, kind: Kind, node: int | None) -> tuple[float | None, float | None, float | None]:
+        """Minimum, maximum, increment."""
+        low, high, step = (self._limit(f"arv_gc_{kind}_get_{limit}", node) for limit in ("min", "max", "inc"))
+        return low, high, step
+
+    def _limit(self, function: str, node: int | None) -> float | None:
+        """None where the camera's description leaves it out."""
+        try:
+            limit: float = getattr(self._library, function)(node)
+        except AravisError as error:
+            if error.is_silence:
+                raise
+            return None
+        return limit
 
     def _entries(self, name: str) -> tuple[str, ...]:
         count = ctypes.c_uint32()

@@ -1,8 +1,9 @@
 """libaravis by ctypes: what is called of it, who owns what it gives, and its errors as ours.
 
 Everything here is in libaravis 0.8.20 and newer (Debian 12 has 0.8.26), but for what _NEWER names.
-Ownership, as the library's documentation says it: what a `new`, `create` or `pop` gives is ours until it is unreferenced
-or pushed; strings and nodes that a `get` gives belong to the object; arrays from a `dup` are ours, their strings not.
+Ownership, as the library's documentation says it: what a `new`, `create` or `pop` gives is ours until it is
+unreferenced or pushed; strings and nodes that a `get` gives belong to the object; arrays from a `dup` are ours, and
+their strings are not.
 """
 
 import ctypes
@@ -168,7 +169,7 @@ class Library:
         def call(*arguments: Any) -> Any:
             error = POINTER(_GError)()
             value = function(*arguments, ctypes.byref(error))
-            if not error:
+            if not error:  # type: ignore[truthy-bool]  # a null pointer is false
                 return value
             domain = self.g_quark_to_string(error.contents.domain) or b""
             said = AravisError(text(domain), error.contents.code, text(error.contents.message))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +36,8 @@ def _colour8(data: Bytes, height: int, width: int) -> Bytes:
 def _upper_bits(bits: int) -> Callable[[Bytes, int, int], Bytes]:
     def convert(data: Bytes, height: int, width: int) -> Bytes:
         words = data.view("<u2").reshape(height, width)
-        return np.right_shift(words, bits - 8).astype(np.uint8)
+        upper: Bytes = np.right_shift(words, bits - 8).astype(np.uint8)
+        return upper
 
     return convert
 
@@ -46,8 +47,8 @@ def _with_opencv(code: str, channels: int) -> Callable[[Bytes, int, int], Bytes]
         import cv2
 
         shape = (height, width) if channels == 1 else (height, width, channels)
-        converted: Any = cv2.cvtColor(data.reshape(shape), getattr(cv2, code))
-        return converted  # type: ignore[no-any-return]
+        converted: Bytes = np.asarray(cv2.cvtColor(data.reshape(shape), getattr(cv2, code)), np.uint8)
+        return converted
 
     return convert
 

@@ -99,9 +99,7 @@ def _counting(config: AravisConfig, features: Features) -> Applied:
             f'the camera counts no pulses (CounterEventSource); set counter to "none", not "{config.counter}"'
         )
     settings: Settings = (("CounterEventSource", config.trigger_source),)
-    if features.has("CounterEventActivation") and config.trigger_activation in features.entries(
-        "CounterEventActivation"
-    ):
+    if config.trigger_activation in features.entries("CounterEventActivation"):
         settings += (("CounterEventActivation", config.trigger_activation),)
     if features.has("CounterReset"):
         settings += (("CounterReset", True),)

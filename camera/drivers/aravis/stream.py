@@ -6,7 +6,9 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -123,8 +125,7 @@ class Stream:
         library = self._library
         status, frame_id = library.arv_buffer_get_status(buffer), library.arv_buffer_get_frame_id(buffer)
         if frame_id == _UNSEEN:
-            problem = "its first packet never came"
-            return Grabbed(None, None, problem, False, None, None, 0, popped_ns, None)
+            return _headless(popped_ns)
         layout, pixels, problem, counted = None, None, "", None
         if status == _SUCCESS:
             layout, pixels, problem = self._picture(buffer)
@@ -180,12 +181,26 @@ class Stream:
         return layout, pixels, ""
 
 
+def _headless(popped_ns: int) -> Grabbed:
+    return Grabbed(
+        pixels=None,
+        layout=None,
+        problem="its first packet never came",
+        is_complete=False,
+        frame_id=None,
+        device_time_ns=None,
+        first_packet_utc_ns=0,
+        popped_ns=popped_ns,
+        counted=None,
+    )
+
+
 def _enlarge(port: int, size_bytes: int) -> None:
     """Give the stream's socket its buffer before the first picture: libaravis does it only when that one comes."""
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            with socket.socket(fileno=os.dup(int(name))) as one:
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # gone meanwhile
+            if not entry.readlink().name.startswith("socket:"):
+                continue
+            with socket.socket(fileno=os.dup(int(entry.name))) as one:
                 if one.family == socket.AF_INET and one.type == socket.SOCK_DGRAM and one.getsockname()[1] == port:
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
-        except OSError:  # no socket, or gone meanwhile
-            continue
