@@ -125,9 +125,7 @@ class LineCommands:
         if part.result is not None:
             return Answer(200, {**_said(request, part), "result": part.result.fields()})
         why = "the line is being stopped" if is_out or self._stopping else f"it did not come within {wait_s:g} s"
-        sentence = (
-            f"Part {part.trigger_id} was triggered, and its result is not known here: {why}. It goes out by MQTT."
-        )
+        sentence = f"Part {part.trigger_id} was triggered; its result is not known here: {why}. It goes out by MQTT."
         return Answer(504, {**_said(request, part), "error": sentence})
 
     # A changeover --------------------------------------------------------------------------------------------------

@@ -175,12 +175,13 @@ def health_report(overview: Overview, version: str) -> dict[str, Any]:
         },
         "models": [] if line is None else [asdict(one) for one in line.models],
         "cameras": {} if line is None else {name: _camera(one) for name, one in line.cameras.items()},
+        "groups": {} if line is None else {name: _group(one) for name, one in line.groups.items()},
         "outbox": None if line is None or line.outbox is None else _outbox(line.outbox),
         "mqtt": None if overview.mqtt is None else asdict(overview.mqtt),
     }
 
 
-def _camera(one: CameraStatus) -> dict[str, Any]:
+def _group(one: CameraStatus) -> dict[str, Any]:
     return {
         "state": one.state,
         "detail": one.detail,
@@ -189,9 +190,21 @@ def _camera(one: CameraStatus) -> dict[str, Any]:
         "evaluations": one.evaluations,
         "reasons": one.reasons,
         "deadline_missed": one.deadline_missed,
-        "skipped": one.skipped,
+    }
+
+
+def _camera(one: CameraStatus) -> dict[str, Any]:
+    return {
+        **_group(one),
         "lost": one.lost,
+        "skipped": one.skipped,
         "counters": one.counters,
+        "recipe": one.recipe or None,
+        "job_id": one.job_id,
+        "driver": one.driver or None,
+        "model": one.model or None,
+        "serial": one.serial or None,
+        "notes": one.notes,
     }
 
 

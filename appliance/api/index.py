@@ -9,7 +9,15 @@ from typing import Any, Final
 from appliance.api import deliveries
 from appliance.api.board import Overview
 from appliance.health import DeviceHealth
-from appliance.status import LATENCY_BUCKETS_MS, CameraStatus, Histogram, ModelStatus, OutboxStatus
+from appliance.status import (
+    LATENCY_BUCKETS_MS,
+    CameraStatus,
+    Histogram,
+    LineStatus,
+    ModelStatus,
+    OutboxStatus,
+    RecipeStatus,
+)
 
 RELOAD_S: Final = 5
 
@@ -17,6 +25,8 @@ ENDPOINTS: Final = (
     ("/healthz", "device health, its reasons, and all of the above as JSON; 503 on FAILURE", True),
     ("/livez", "200 while the line reports", True),
     ("/readyz", "200 while a part that came now would be judged", True),
+    ("/recipes", "which recipe is in force on each camera; PUT /recipe or /cameras/NAME/recipe changes it", True),
+    ("/cameras/NAME/trigger", "POST: a part is there, for cameras that commands trigger", False),
     ("/deployments", "how models come onto this box; POST there and below changes it", True),
     ("/v1/models/NAME", "state of a model's versions, as TensorFlow Serving answers it", False),
     ("/metrics", "figures for Prometheus", True),
@@ -59,7 +69,7 @@ def view(overview: Overview, version: str) -> dict[str, Any]:
         "ready": overview.ready,
         "reasons": overview.reasons,
         "last_heard": None if overview.live or overview.line_age_s is None else _duration(overview.line_age_s),
-        "cameras": [] if line is None else [_camera(name, one) for name, one in line.cameras.items()],
+        "cameras": [] if line is None else _cameras(line),
         "models": [] if line is None else [_model(one) for one in line.models],
         "outbox": None if line is None or line.outbox is None else _outbox(line.outbox),
         "mqtt": overview.mqtt,
@@ -70,7 +80,24 @@ def view(overview: Overview, version: str) -> dict[str, Any]:
     }
 
 
-def _camera(name: str, one: CameraStatus) -> dict[str, Any]:
+def _cameras(line: LineStatus) -> list[dict[str, Any]]:
+    """The cameras, each with its recipe; then the groups, whose results combine theirs."""
+    recipes = {one.camera: _recipe(one) for one in line.recipes}
+    cameras = [_camera(name, one, recipes.get(name)) for name, one in line.cameras.items()]
+    return cameras + [_camera(name, one, None) | {"is_group": True} for name, one in line.groups.items()]
+
+
+def _recipe(one: RecipeStatus) -> dict[str, Any]:
+    return {
+        "name": one.recipe,
+        "job": one.job_id,
+        "since": one.since_utc.replace("T", " ")[:19] + "Z",
+        "others": [name for name in one.recipes if name != one.recipe],
+        "refused": one.refused,
+    }
+
+
+def _camera(name: str, one: CameraStatus, recipe: dict[str, Any] | None) -> dict[str, Any]:
     failed_by = sorted(((reason, count) for reason, count in one.reasons.items() if count), key=_by_count, reverse=True)
     return {
         "name": name,
@@ -81,6 +108,13 @@ def _camera(name: str, one: CameraStatus) -> dict[str, Any]:
         "missed": _number(one.deadline_missed),
         "has_missed": one.deadline_missed > 0,
         "slowest": _quantile(one.latency.get("total", Histogram()), 0.99),
+        "recipe": recipe,
+        "frame_age": _quantile(one.latency.get("frame_age", Histogram()), 0.99),
+        "lost": _number(one.lost),
+        "has_lost": one.lost > 0,
+        "skipped": _number(one.skipped),
+        "device": " ".join(part for part in (one.driver, one.model, one.serial) if part),
+        "notes": one.notes,
         "shares": _shares(one),
         "failed_by": [(reason, _number(count)) for reason, count in failed_by[:_REASONS_SHOWN]],
         "more": max(0, len(failed_by) - _REASONS_SHOWN),

@@ -23,7 +23,15 @@ from prometheus_client.registry import Collector
 from appliance.api import delivery_metrics
 from appliance.api.board import Board, MqttStatus, Overview
 from appliance.health import DeviceHealth
-from appliance.status import LATENCY_BUCKETS_MS, CameraStatus, Histogram, LineStatus, ModelStatus, OutboxStatus
+from appliance.status import (
+    LATENCY_BUCKETS_MS,
+    CameraStatus,
+    Histogram,
+    LineStatus,
+    ModelStatus,
+    OutboxStatus,
+    RecipeStatus,
+)
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 """One format, whatever is asked for: every scraper reads it."""
@@ -55,6 +63,9 @@ class BoardMetrics(Collector):
         if overview.line is not None and overview.live:
             yield from _line(overview.line)
             yield from _cameras(overview.line.cameras)
+            yield from _pictures(overview.line.cameras)
+            yield from _groups(overview.line.groups)
+            yield _recipes(overview.line.recipes)
             yield _models(overview.line.models)
             if overview.line.outbox is not None:
                 yield from _outbox(overview.line.outbox)
@@ -138,7 +149,8 @@ def _cameras(cameras: dict[str, CameraStatus]) -> Iterator[Metric]:
     )
     latency = HistogramMetricFamily(
         "appliance_part_latency_seconds",
-        "Time per part and stage; total ends with the verdict, recorded is from the verdict to the disk.",
+        "Time per part and stage; total ends with the verdict, recorded is from the verdict to the disk; frame_age is "
+        "from the end of the exposure to the verdict.",
         labels=("camera", "stage"),
     )
     for name, camera in cameras.items():
@@ -153,6 +165,65 @@ def _cameras(cameras: dict[str, CameraStatus]) -> Iterator[Metric]:
         for stage, histogram in camera.latency.items():
             latency.add_metric((name, stage), _buckets(histogram), histogram.sum_ms / 1000)
     yield from (state, verdicts, evaluations, reasons, missed, latency)
+
+
+def _pictures(cameras: dict[str, CameraStatus]) -> Iterator[Metric]:
+    lost = CounterMetricFamily(
+        "appliance_camera_frames_missing",
+        "Parts since the line started whose picture never came.",
+        labels=("camera",),
+    )
+    skipped = CounterMetricFamily(
+        "appliance_camera_frames_skipped",
+        "Pictures of a free-running camera that were passed over for a newer one, since the line started.",
+        labels=("camera",),
+    )
+    events = CounterMetricFamily(
+        "appliance_camera_driver_events",
+        "What the driver counts, by its own names, since it opened the camera.",
+        labels=("camera", "event"),
+    )
+    for name, camera in cameras.items():
+        lost.add_metric((name,), camera.lost)
+        skipped.add_metric((name,), camera.skipped)
+        for event, count in camera.counters.items():
+            events.add_metric((name, event), count)
+    yield from (lost, skipped, events)
+
+
+def _groups(groups: dict[str, CameraStatus]) -> Iterator[Metric]:
+    """In families of their own: a sum over cameras would count their parts twice."""
+    verdicts = CounterMetricFamily(
+        "appliance_group_parts", "Combined results since the line started, by verdict.", labels=("group", "verdict")
+    )
+    missed = CounterMetricFamily(
+        "appliance_group_deadline_missed",
+        "Combined results since the line started that were not ready by the deadline.",
+        labels=("group",),
+    )
+    latency = HistogramMetricFamily(
+        "appliance_group_latency_seconds", "From the trigger to the combined verdict.", labels=("group",)
+    )
+    for name, group in groups.items():
+        verdicts.add_metric((name, "pass"), group.passed)
+        verdicts.add_metric((name, "fail"), group.parts - group.passed)
+        missed.add_metric((name,), group.deadline_missed)
+        total = group.latency["total"]
+        latency.add_metric((name,), _buckets(total), total.sum_ms / 1000)
+    yield from (verdicts, missed, latency)
+
+
+def _recipes(recipes: list[RecipeStatus]) -> Metric:
+    """Without the job: each new one would be a new series."""
+    in_force = GaugeMetricFamily(
+        "appliance_recipe_in_force",
+        "1 for the recipe in force on a camera, 0 for those that it may be changed to.",
+        labels=("camera", "recipe"),
+    )
+    for one in recipes:
+        for name in dict.fromkeys((one.recipe, *one.recipes)):
+            in_force.add_metric((one.camera, name), name == one.recipe)
+    return in_force
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

@@ -69,6 +69,7 @@ dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular
 .Undefined { background: var(--undefined); }
 .note { margin: 12px 0 0; font-size: 13px; color: var(--soft); }
 h3 + .note { margin: -8px 0 14px; }
+.note + dl { margin-top: 14px; }
 .scroll { overflow-x: auto; }
 table { width: 100%; border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th { text-align: left; font-size: 12px; font-weight: 500; color: var(--soft); padding: 0 18px 6px 0; }
@@ -119,14 +120,28 @@ _BODY: Final = """
 <div class="grid {{ stale }}">
 {% for camera in cameras %}
 <section>
-  <h3>{{ camera.name }}<i class="{{ "good" if camera.state == "online" else "wrong" }}">{{ camera.state }}</i></h3>
+  <h3>{{ camera.name }}{{ ", combined" if camera.is_group -}}
+    <i class="{{ "good" if camera.state == "online" else "wrong" }}">{{ camera.state }}</i></h3>
   {% if camera.detail %}<p class="note">{{ camera.detail }}</p>{% endif %}
+  {% with recipe = camera.recipe %}{% if recipe %}
+  <p class="note">Recipe <b>{{ recipe.name }}</b>{{ ", job " ~ recipe.job if recipe.job }}, since {{ recipe.since }}
+    {%- if recipe.others %}; <code>appliance recipe switch</code> changes it to {{ recipe.others | join(", ") }}
+    {%- endif %}</p>
+  {% if recipe.refused %}<p class="note bad">The last changeover was refused: {{ recipe.refused }}</p>{% endif %}
+  {% endif %}{% endwith %}
+  {% for note in camera.notes %}<p class="note">{{ note }}</p>{% endfor %}
   <dl>
     <div><dt>parts</dt><dd>{{ camera.parts }}</dd></div>
     <div><dt>passed</dt><dd>{{ camera.passed }}</dd></div>
     <div><dt>too late</dt><dd{% if camera.has_missed %} class="bad"{% endif %}>{{ camera.missed }}</dd></div>
     <div><dt>99 % within</dt><dd>{{ camera.slowest }}</dd></div>
+    {% if not camera.is_group %}
+    <div><dt>pictures, age</dt><dd>{{ camera.frame_age }}</dd></div>
+    <div><dt>missing</dt><dd{% if camera.has_lost %} class="bad"{% endif %}>{{ camera.lost }}</dd></div>
+    <div><dt>passed over</dt><dd>{{ camera.skipped }}</dd></div>
+    {% endif %}
   </dl>
+  {% if camera.device %}<p class="note"><code>{{ camera.device }}</code></p>{% endif %}
   {% if camera.shares %}
   <div class="bar">
     {%- for share in camera.shares %}<i class="{{ share.name }}" style="flex: {{ share.percent }}"></i>{% endfor -%}

@@ -11,6 +11,7 @@ from appliance.api.access import Access
 from appliance.api.board import Board
 from appliance.api.deployments import Deployments
 from appliance.api.health import create_app
+from appliance.api.line import LineViews
 from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.status import CameraStatus, LineStatus, ModelStatus, OutboxStatus
@@ -75,8 +76,14 @@ class Box:
         self.board = Board()
         newest = Newest()
         newest.take(document(models=()))
-        deployments = Deployments(newest, lambda *_: Steered.refusal(404, "Not here."), Access(), Turns(2))
-        app = create_app(self.board, version="1.2.3", result_schema=SCHEMA, deployments=deployments)
+        refuse, turns = lambda *_: Steered.refusal(404, "Not here."), Turns(2)
+        app = create_app(
+            self.board,
+            version="1.2.3",
+            result_schema=SCHEMA,
+            deployments=Deployments(newest, refuse, Access(), turns),
+            line=LineViews(self.board, refuse, Access(), turns),
+        )
         self.server = HttpServer(app, "127.0.0.1", 0, threads=2)
         self.server.start()
 

@@ -22,7 +22,7 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
     report = answer.json
     assert set(report) == {
         *("device_health", "since", "reasons", "station", "version"),
-        *("line", "models", "cameras", "outbox", "mqtt"),
+        *("line", "models", "cameras", "groups", "outbox", "mqtt"),
     }
     assert (report["device_health"], report["reasons"]) == ("NORMAL", [])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", report["since"])
@@ -48,7 +48,17 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
         "evaluations": {"OK": 90, "NotOK": 6, "NotDecidable": 3, "Undefined": 1},
         "reasons": {"CLASS_ABOVE_LIMIT": 6, "BETWEEN_LIMITS": 3, "DEADLINE_EXPIRED": 1},
         "deadline_missed": 1,
+        "lost": 0,
+        "skipped": 0,
+        "counters": {},
+        "recipe": None,
+        "job_id": None,
+        "driver": None,
+        "model": None,
+        "serial": None,
+        "notes": [],
     }
+    assert report["groups"] == {}
     assert report["outbox"] == {
         "accepting": True,
         "problem": None,
@@ -222,7 +232,7 @@ def test_what_comes_from_outside_is_text_on_the_page_and_not_markup(box, line):
 def test_every_path_that_the_page_links_to_answers(box, line):
     box.reports(line)
     links = re.findall(r'href="(/[^"]*)"', box.ask("/").body.decode())
-    assert len(links) == 7
+    assert len(links) == 8
     for link in links:
         with urllib.request.urlopen(f"http://127.0.0.1:{box.server.port}{link}", timeout=10) as response:
             assert response.status == 200
