@@ -8,8 +8,8 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -58,24 +58,25 @@ def discover(
     drivers: Mapping[str, str] = LOOKING,
     told: Callable[[Looked], object] = lambda _: None,
 ) -> list[Looked]:
-    """Ask every driver at once; each looks for `timeout_s` seconds. In the order of `drivers`; `told` as they answer.
+    """Ask every driver at once; each looks for `timeout_s` seconds. In the order of `drivers`; `told` as each answers.
 
     Cost: a process for each driver, about a second in all on top of `timeout_s`, at most 10 seconds for one that hangs.
     Raises: OSError where no process can be started.
     """
-    deadline = time.monotonic() + timeout_s + _START_S
     children = {driver: _child(driver, module, timeout_s) for driver, module in drivers.items()}
-    looked = []
+    looked = {}
     try:
-        for driver, child in children.items():
-            looked.append(_answer(driver, child, deadline, timeout_s))
-            told(looked[-1])
+        with ThreadPoolExecutor(len(children) or 1, thread_name_prefix="looking") as waiting:
+            for answered in as_completed(
+                [waiting.submit(_answer, driver, child, timeout_s) for driver, child in children.items()]
+            ):
+                one = answered.result()
+                looked[one.driver] = one
+                told(one)
     finally:
         for child in children.values():
-            if child.poll() is None:
-                child.kill()
-                child.communicate()
-    return looked
+            child.kill()  # nothing, where it has ended
+    return [looked[driver] for driver in children]
 
 
 def _child(driver: str, module: str, timeout_s: float) -> "subprocess.Popen[bytes]":
@@ -87,9 +88,9 @@ def _child(driver: str, module: str, timeout_s: float) -> "subprocess.Popen[byte
     )
 
 
-def _answer(driver: str, child: "subprocess.Popen[bytes]", deadline: float, timeout_s: float) -> Looked:
+def _answer(driver: str, child: "subprocess.Popen[bytes]", timeout_s: float) -> Looked:
     try:
-        out, said = child.communicate(timeout=max(0.0, deadline - time.monotonic()))
+        out, said = child.communicate(timeout=timeout_s + _START_S)
     except subprocess.TimeoutExpired:
         child.kill()
         child.communicate()

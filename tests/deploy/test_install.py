@@ -76,6 +76,7 @@ def test_another_prefix_gets_a_drop_in_of_its_own(fresh):
     assert not fresh.path("/srv/line3").exists()
 
 
+@pytest.mark.slow
 def test_cameras_open_what_they_need_of_the_services_walls_and_an_update_keeps_it(fresh):
     fresh.lend_packages("/opt/appliance/.venv")
     before = fresh.show("appliance.service", "RestrictAddressFamilies")
