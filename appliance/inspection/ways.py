@@ -25,7 +25,7 @@ _LOOK_S = 1.0
 """A camera that sends nothing is looked after so often."""
 _NEXT_TRIGGER_S = 0.02
 """Without a trigger that waits, look for one so often: its picture may be known to be missing before its deadline."""
-_NEWS_S = 0.02
+_NEWS_S = 0.05
 """News of an edge reach this box within this."""
 
 
