@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=640)
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--gop", type=int, help="for the other server")
     parser.add_argument("--login", default="", help="NAME:PASSWORD")
     parser.add_argument("--no-lengths", dest="lengths", action="store_false", help="no Content-Length, as some cameras")
     options = parser.parse_args()

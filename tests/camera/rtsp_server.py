@@ -27,7 +27,7 @@ def blocks(counter: int, captured_ns: int) -> list[bool]:
     return [bool(value >> bit & 1) for bit in range(79, -1, -1)]
 
 
-def picture(width: int, height: int, counter: int, captured_ns: int) -> bytes:
+def picture(width: int, height: int, counter: int, captured_ns: int, *, still: bool) -> bytes:
     """I420: the blocks, and below them grey."""
     per_row = width // BLOCK
     bits = blocks(counter, captured_ns)
@@ -35,7 +35,7 @@ def picture(width: int, height: int, counter: int, captured_ns: int) -> bytes:
     for begin in range(0, len(bits), per_row):
         row = b"".join((b"\xeb" if bit else b"\x10") * BLOCK for bit in bits[begin : begin + per_row])
         luma += row.ljust(width, b"\x80") * BLOCK
-    luma += bytes([0x60 + counter % 32]) * (width * height - len(luma))
+    luma += bytes([0x60 if still else 0x60 + counter % 32]) * (width * height - len(luma))
     return bytes(luma) + b"\x80" * (width * height // 2)
 
 
@@ -64,7 +64,9 @@ class Source:
                 sent_size = self.size
                 caps = f"video/x-raw,format=I420,width={width},height={height},framerate={self.options.fps}/1"
                 source.set_property("caps", Gst.Caps.from_string(caps))
-            buffer = Gst.Buffer.new_wrapped(picture(width, height, counter, time.monotonic_ns()))
+            buffer = Gst.Buffer.new_wrapped(
+                picture(width, height, counter, time.monotonic_ns(), still=self.options.still)
+            )
             if source.emit("push-buffer", buffer) is not Gst.FlowReturn.OK:
                 return
             counter += 1
@@ -77,6 +79,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=480)
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--gop", type=int, default=0, help="frames from one key frame to the next")
+    parser.add_argument("--still", action="store_true", help="the same below the blocks, byte by byte")
     parser.add_argument("--login", default="", help="NAME:PASSWORD")
     options = parser.parse_args()
     Gst.init(None)
@@ -94,7 +97,7 @@ def main() -> None:
     server.set_address("127.0.0.1")
     server.set_service(str(options.port))
     if options.login:
-        demand_login(server, factory, *options.login.split(":"))
+        demand_login(server, factory, *options.login.split(":", 1))
     server.get_mount_points().add_factory("/stream", factory)
     if not server.attach(None):
         raise SystemExit(f"port {options.port} is taken")

@@ -28,8 +28,10 @@ class Source:
     size: tuple[int, int]
     """(width, height)."""
     read_timeout_s: float
-    to_pixels: Callable[[npt.NDArray[np.uint8]], Pixels]
-    """From what OpenCV gives to what is wanted."""
+    to_pixels: Callable[[Pixels], Pixels | None]
+    """From what OpenCV gives to what is wanted; None where it is damaged."""
+    may_change_size: bool = False
+    """In the middle, without OpenCV saying so."""
 
 
 class Capture:
@@ -40,6 +42,11 @@ class Capture:
         self._capture = capture
         self.source = source
         self._name = name
+        self._edge: Pixels | None = None
+        self.watches_edge = False
+        """Only where source.may_change_size; see _watch_edge()."""
+        self.is_size_in_doubt = False
+        """It ended because the size of the pictures may have changed."""
 
     def grab(self, timeout_s: float) -> Arrival:
         """Wait for the next picture. One that comes after `timeout_s` is none: the capture may give what it still had.
@@ -54,6 +61,8 @@ class Capture:
             raise CameraLost(f"{self._name} gave no picture for {timeout_s:g} s")
         if not ok:
             raise CameraLost(f"{self._name} ended the stream or is gone")
+        if self.watches_edge and self._capture.get(cv2.CAP_PROP_LRF_HAS_KEY_FRAME):
+            self._watch_edge()
         return Arrival(received_ns, took_ns, took_ns - used_ns, self._device_time_ns())
 
     def device_clock(self) -> tuple[int, str] | None:
@@ -67,12 +76,14 @@ class Capture:
         # Known from the sender's first report (RTCP) on.
         return (round(begun_us) * 1000 + position_ns, "rtcp") if begun_us > 0 else (position_ns, "free")
 
-    def pixels(self) -> Pixels:
-        """The picture grabbed last; the caller's own. Raises: CameraLost."""
-        ok, raw = self._capture.retrieve()
-        if not ok or raw is None:
-            raise CameraLost(f"{self._name} gave a picture that cannot be decoded")
-        pixels = self.source.to_pixels(raw)  # type: ignore[arg-type]  # OpenCV says that it may be of any type
+    def pixels(self) -> Pixels | None:
+        """The picture grabbed last; the caller's own. None where it is damaged. Raises: CameraLost."""
+        raw = self._raw()
+        if self.watches_edge:
+            self._edge = raw[-1].copy()
+        pixels = self.source.to_pixels(raw)
+        if pixels is None:
+            return None
         size = (pixels.shape[1], pixels.shape[0])
         if size != self.source.size:
             was = self.source.size
@@ -85,11 +96,45 @@ class Capture:
         """Let go of it."""
         self._capture.release()
 
+    def _raw(self) -> Pixels:
+        ok, raw = self._capture.retrieve()
+        if not ok or raw is None:
+            raise CameraLost(f"{self._name} gave a picture that cannot be decoded")
+        return np.asarray(raw, np.uint8)
+
+    def _watch_edge(self) -> None:
+        """At a key frame: was the picture's last row written?
+
+        Where a video stream changes its size, OpenCV (4.x and 5.0) goes on with the old one, says nothing, and leaves
+        the lower part of its picture, or all of it, as it was. A new size begins with a key frame, and a key frame of
+        a real sensor has no row that is the same, byte by byte, as before.
+        """
+        edge = self._raw()[-1].copy()
+        before, self._edge = self._edge, edge
+        if before is not None and np.array_equal(before, edge):
+            self.is_size_in_doubt = True
+            raise CameraLost(
+                f"{self._name} gave a key frame whose lower edge is that of the picture before: the camera may have "
+                f"changed the size of its pictures from {self.source.size[0]} x {self.source.size[1]}"
+            )
+
     def _device_time_ns(self) -> int | None:
         if not self.source.clock:
             return None
         position_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
         return round(position_ms * 1e6) if math.isfinite(position_ms) and position_ms >= 0 else None
+
+
+def jpeg_as_bgr(raw: Pixels) -> Pixels | None:
+    """What came, undecoded: so its size is that of the picture, and damage is seen."""
+    pixels = cv2.imdecode(raw, cv2.IMREAD_COLOR)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
+
+
+def jpeg_as_grey(raw: Pixels) -> Pixels | None:
+    """Decodes the brightness only."""
+    pixels = cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)
+    return None if pixels is None else np.asarray(pixels, np.uint8)
 
 
 def as_bgr(raw: Pixels) -> Pixels:

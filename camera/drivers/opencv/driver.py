@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+import cv2
+
 from camera.config import OpencvConfig
 from camera.drain import Drain
 from camera.drivers.opencv.capture import Capture
@@ -62,6 +64,7 @@ class OpencvCamera:
         self._capture: Capture | None = None
         self._drain: Drain[_Kept] | None = None
         self._dating: Dating | None = None
+        self._is_edge_telling = True
 
     @property
     def info(self) -> CameraInfo:
@@ -76,6 +79,8 @@ class OpencvCamera:
     def open(self) -> None:
         if self._drain is not None and not self._drain.is_over:
             raise RuntimeError("open() on a camera that is open")
+        # What OpenCV says on its own is for programmers, and addresses may stand in it.
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         is_device = self._config.url.startswith("/dev/")
         if self._drain is not None and is_device:
             self._drain.join(self._config.read_timeout_s + _SELECT_S)  # a device is had by one at a time
@@ -85,7 +90,10 @@ class OpencvCamera:
         except BaseException:
             capture.release()
             raise
-        self._capture = capture
+        before, self._capture = self._capture, capture
+        if before is not None and before.is_size_in_doubt and before.source.size == capture.source.size:
+            self._is_edge_telling = False  # it was for nothing: the edge is black, or no sensor's
+        capture.watches_edge = capture.source.may_change_size and self._is_edge_telling
         self._epoch += 1
         self._is_started = False
         self._stale = 0
@@ -233,7 +241,11 @@ class OpencvCamera:
     ) -> Frame:
         device_time_ns, device_clock = capture.device_clock() or (None, "")
         pixels = capture.pixels()
-        pixels.setflags(write=False)
+        if pixels is None:
+            status, detail = FrameStatus.CORRUPT, "the picture cannot be decoded"
+        else:
+            pixels.setflags(write=False)
+            status, detail = (FrameStatus.STALE, dated.doubt) if dated.doubt else (FrameStatus.OK, "")
         return Frame(
             pixels=pixels,
             pixel_format=PixelFormat(self._config.pixel_format),
@@ -241,8 +253,8 @@ class OpencvCamera:
             epoch=self._epoch,
             exposed_ns=dated.exposed_ns,
             exposed_utc_ns=time.time_ns() - time.monotonic_ns() + dated.exposed_ns,
-            status=FrameStatus.STALE if dated.doubt else FrameStatus.OK,
-            detail=dated.doubt,
+            status=status,
+            detail=detail,
             trigger_sequence=trigger_sequence,
             received_ns=arrival.received_ns,
             device_time_ns=device_time_ns,

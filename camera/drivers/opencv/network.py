@@ -3,12 +3,13 @@
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Final
 
 import cv2
 
 from camera.config import OpencvConfig
-from camera.drivers.opencv.capture import Capture, Source, as_bgr, as_grey
+from camera.drivers.opencv.capture import Capture, Pixels, Source, as_bgr, as_grey, jpeg_as_bgr, jpeg_as_grey
 from camera.drivers.opencv.login import address
 from camera.drivers.opencv.reaching import why_not
 from camera.errors import CameraConfigError
@@ -67,13 +68,19 @@ def open_network(config: OpencvConfig) -> Capture:
         settings=tuple(settings),
         notes=tuple(notes),
     )
+    is_grey = config.pixel_format == "Mono8"
+    to_pixels: Callable[[Pixels], Pixels | None] = as_grey if is_grey else as_bgr
+    if not is_rtsp:
+        capture.set(cv2.CAP_PROP_FORMAT, -1)  # the JPEGs as they come
+        to_pixels = jpeg_as_grey if is_grey else jpeg_as_bgr
     source = Source(
         info=info,
         clock="sender" if is_rtsp else "",
         latency_s=latency_s,
         size=size,
         read_timeout_s=config.read_timeout_s,
-        to_pixels=as_grey if config.pixel_format == "Mono8" else as_bgr,
+        to_pixels=to_pixels,
+        may_change_size=is_rtsp,
     )
     return Capture(capture, source, config.url)
 
@@ -97,6 +104,7 @@ def _connect(config: OpencvConfig, deadline: float) -> cv2.VideoCapture:
         open_ms = max(100, round((deadline - time.monotonic()) * 1e3))
         os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = options
         os.environ["OPENCV_FFMPEG_LOGLEVEL"] = "-8"  # nothing: addresses stand in what it says
+        os.environ["OPENCV_FFMPEG_DECODE_ATTEMPTS"] = "10000"  # packets until the first key frame; 64 otherwise
         parameters = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, open_ms]
         # The first picture waits for a key frame; after that see Capture.grab().
         parameters += [cv2.CAP_PROP_READ_TIMEOUT_MSEC, round(max(config.open_timeout_s, config.read_timeout_s) * 1e3)]

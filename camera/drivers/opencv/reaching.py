@@ -36,7 +36,11 @@ def _answer(connection: socket.socket, scheme: str, url: str, path: str, host: s
     if scheme not in _ASKS:
         return ""
     connection.sendall(_ASKS[scheme].format(url=url, path=path, host=host).encode())
-    return connection.recv(_STATUS_LINE_MAX).decode("ascii", "replace").partition("\r\n")[0]
+    try:
+        said = connection.recv(_STATUS_LINE_MAX)
+    except TimeoutError:
+        return ""
+    return said.decode("ascii", "replace").partition("\r\n")[0]
 
 
 def _in_words(url: str, said: str, *, has_login: bool) -> CameraError:
