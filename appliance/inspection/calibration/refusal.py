@@ -18,8 +18,8 @@ def too_few(parts: int, rate: float, *, kind: str, event: str) -> CalibrationRef
         )
     bound = binomial.upper_bound(0, parts)
     return CalibrationRefused(
-        f"0 of {parts} shows at most {percent(bound)}; for {percent(rate)} with 95 % confidence {needed} {kind} parts "
-        f"without {event} are needed, {needed - parts} more than there are. What these {parts} can show is "
+        f"0 of {parts} {kind} parts shows at most {percent(bound)}; for {percent(rate)} with 95 % confidence {needed} "
+        f"of them without {event} are needed, {needed - parts} more than there are. What these {parts} can show is "
         f"{percent(bound, up=True)}."
     )
 
