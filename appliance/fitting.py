@@ -11,7 +11,7 @@ from pathlib import Path
 from appliance.golden import GoldenError, prove
 from appliance.inspection import Plan, RecipeConfig, RecipeError
 from appliance.runtimes.loader import SavedModelLoader
-from appliance.runtimes.model import Model
+from appliance.runtimes.model import Model, fits
 from appliance.serving import LoadRefused, ServableId
 from appliance.serving.resources import ResourceAllocation
 
@@ -21,11 +21,17 @@ logger = logging.getLogger(__name__)
 class FittingLoader:
     """A loader around a model's own: what was loaded is asked by every recipe, and by the golden samples."""
 
-    def __init__(self, inner: SavedModelLoader, folder: Path, recipes: Callable[[], Sequence[RecipeConfig]]) -> None:
-        """`folder`: the version's; `recipes`: those that use this model now; asked at each load."""
+    def __init__(
+        self, inner: SavedModelLoader, folder: Path, recipes: Callable[[], Sequence[RecipeConfig]], copies: int = 1
+    ) -> None:
+        """`folder`: the version's; `recipes`: those that use this model now; asked at each load.
+
+        `copies`: how many ask at once; each gets its buffers made for the batch of the recipes.
+        """
         self._inner = inner
         self._folder = folder
         self._recipes = recipes
+        self._copies = copies
 
     def estimate_resources(self) -> ResourceAllocation:
         """The model's own."""
@@ -57,6 +63,7 @@ class FittingLoader:
             for recipe in recipes:
                 plan = Plan(recipe, model)
                 plan.judge(plan.infer(model, plan.blank()))
+                _warm_up(plan, model, self._copies)
             proven = prove(self._folder, model, recipes)
         except RecipeError as error:
             raise LoadRefused(f"{version.name} version {version.version} does not fit its recipe: {error}") from error
@@ -66,3 +73,14 @@ class FittingLoader:
             ) from error
         if proven is not None:
             logger.info("%s version %d: %s.", version.name, version.version, proven)
+
+
+def _warm_up(plan: Plan, model: Model, copies: int) -> None:
+    """Memory for a batch of this size is made now, and not when the first part waits: 25 ms for four of 650x500."""
+    blank = plan.blank()
+    if len(blank) == 1 or not fits(
+        model.signatures[plan.signature].inputs[plan.input].shape or blank.shape, blank.shape
+    ):
+        return  # as it was warmed up
+    for call in [model.bind(plan.signature) for _ in range(copies)]:
+        call({plan.input: blank})

@@ -66,8 +66,9 @@ class Plan:
         self.preprocessor = Preprocessor(InputSpec.from_metadata(said["input"]))
         self.limits = Limits.from_metadata(said)
         self.limits.check(self.labels, self.preprocessor.spec.regions or ())
-        self._signature = recipe.signature
-        self._input, self._output = _tensors(recipe, model, said.get("output"))
+        self.signature = recipe.signature
+        """Of the model, which is called."""
+        self.input, self._output = _tensors(recipe, model, said.get("output"))
         self._check_input(model)
         self._check_output(model)
 
@@ -77,7 +78,7 @@ class Plan:
 
     def infer(self, model: Classifier, batch: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """The scores, (rows, labels): one model call with all rows, or one each where the model takes one at a time."""
-        return infer_rows(model, self._signature, self._input, self._output, batch)
+        return infer_rows(model, self.signature, self.input, self._output, batch)
 
     def judge(self, scores: npt.NDArray[Any]) -> Decision:
         """The part's decision from `infer`'s scores; its classes are those of the worst row. About 10 µs a row."""
@@ -92,12 +93,12 @@ class Plan:
 
     def _check_input(self, model: Classifier) -> None:
         """Raises: RecipeError."""
-        tensor = model.signatures[self._signature].inputs[self._input]
+        tensor = model.signatures[self.signature].inputs[self.input]
         spec = self.preprocessor.spec
         rows = len(self.preprocessor.windows)
         if tensor.dtype != spec.dtype:
             raise RecipeError(
-                f"The model's input {self._input!r} takes {tensor.dtype}, but input.dtype says {spec.dtype}; "
+                f"The model's input {self.input!r} takes {tensor.dtype}, but input.dtype says {spec.dtype}; "
                 "correct the recipe's [input] or the model's metadata."
             )
         if tensor.shape is None or any(_fits((count, *spec.shape), tensor.shape) for count in (rows, 1)):
@@ -108,13 +109,13 @@ class Plan:
                 "export the model with any batch size, or with one."
             )
         raise RecipeError(
-            f"The model's input {self._input!r} has the shape {_shape(tensor.shape)}, but the recipe gives "
+            f"The model's input {self.input!r} has the shape {_shape(tensor.shape)}, but the recipe gives "
             f"{_shape((rows, *spec.shape))} (rows, height, width, channels); correct the recipe's [input] "
             "or use the model that belongs to it."
         )
 
     def _check_output(self, model: Classifier) -> None:
-        shape = model.signatures[self._signature].outputs[self._output].shape
+        shape = model.signatures[self.signature].outputs[self._output].shape
         if shape is not None and shape and shape[-1] is not None and shape[-1] != len(self.labels):
             raise RecipeError(
                 f"The model's output {self._output!r} gives {shape[-1]} scores, but there are "
