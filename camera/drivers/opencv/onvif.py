@@ -36,7 +36,7 @@ class NetworkCamera:
 
 
 def probe(timeout_s: float, to: tuple[str, int] = _EVERYBODY) -> list[NetworkCamera]:
-    """Ask in every network that this computer is in, and listen for `timeout_s`. Raises: OSError where there is none."""
+    """Ask in every network that this computer is in, and listen for `timeout_s`. Raises: OSError without any."""
     question = _PROBE.format(id=uuid.uuid4()).encode()
     found: dict[str, NetworkCamera] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
