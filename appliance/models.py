@@ -134,7 +134,7 @@ class Models:
     def _loader(self, new: ServableId, folder: Path) -> FittingLoader:
         config = self._config
         inner = SavedModelLoader(folder, runtime_config(config, new.name, self._prepared), _replay)
-        return FittingLoader(inner, folder, lambda: self._recipes_of(new.name))
+        return FittingLoader(inner, folder, lambda: self._recipes_of(new.name), copies=config.cameras_of(new.name))
 
     def _status(self, state: ServableState) -> ModelStatus:
         engine = reason = digest = None
