@@ -147,3 +147,61 @@ def test_every_setting_has_a_description():
                 yield f"{where}.{name}"
 
     assert list(undescribed(ApplianceConfig, "")) == []
+
+
+TWO_CAMERAS = """
+[cameras.side]
+recipe = "flange"
+trigger = "part"
+camera = { driver = "virtual" }
+[parts.housing]
+cameras = ["top", "side"]
+trigger = "command"
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, []),
+        ({'cameras = ["top", "side"]': 'cameras = ["side"]'}, ["parts.housing", "no combined result"]),
+        ({'cameras = ["top", "side"]': 'cameras = ["top", "sde"]'}, ["parts.housing.cameras", "'sde'"]),
+        ({'cameras = ["top", "side"]': 'cameras = ["top", "side"]\nok_min = 3'}, ["ok_min is 3", "2 views"]),
+        ({'cameras = ["top", "side"]': 'cameras = ["top", "side"]\nframes = 2'}, ["interval_ms"]),
+        ({"[parts.housing]": "[parts.side]"}, ["parts.side has the name of a camera"]),
+        ({'trigger = "command"': 'trigger = "timer"'}, ["takt_ms"]),
+        ({'trigger = "command"': 'trigger = "gpio"'}, ["gpio", "which pin"]),
+        ({'driver = "virtual" }': 'driver = "folder" }'}, ["cameras.side.camera.folder is missing"]),
+    ],
+)
+def test_parts_that_several_cameras_see_are_checked_as_a_whole(written, changes, says):
+    text = GOOD.replace("takt_ms = 500", 'trigger = "part"', 1) + TWO_CAMERAS
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    if not says:
+        assert load_config(written(text)).parts["housing"].cameras == ("top", "side")
+        return
+    said = refusal(written(text))
+    for part in says:
+        assert part in said, said
+
+
+def test_a_deadline_follows_from_the_gate_and_the_sooner_one_counts(written):
+    gate = "gate = { distance_mm = 300, speed_mm_s = 2000, actuator_ms = 70 }"
+    config = load_config(written(GOOD.replace("takt_ms = 500", f"takt_ms = 500\n{gate}", 1)))
+    assert config.deadline_ms("top", "flange") == 80.0
+    config = load_config(written(GOOD.replace("takt_ms = 500", f"takt_ms = 500\n{gate.replace('2000', '500')}", 1)))
+    assert config.deadline_ms("top", "flange") == 100.0
+    said = refusal(written(GOOD.replace("takt_ms = 500", f"takt_ms = 500\n{gate.replace('70', '170')}", 1)))
+    assert "nothing is left for a verdict" in said
+
+
+def test_a_wire_to_the_camera_and_a_timer_do_not_go_together(written):
+    real = 'driver = "aravis"\ntrigger = "hardware"'
+    said = refusal(written(GOOD.replace('driver = "virtual"', real, 1)))
+    assert "cannot be with camera.trigger = 'hardware'" in said
+    wired = GOOD.replace('driver = "virtual"', real, 1).replace("takt_ms = 500", 'trigger = "camera"', 1)
+    assert not load_config(written(wired)).cameras["top"].is_observed
+    both = wired.replace('trigger = "camera"', 'trigger = "gpio"\ngpio = { line = 4 }', 1)
+    assert load_config(written(both)).cameras["top"].is_observed
