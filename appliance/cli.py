@@ -10,7 +10,9 @@ from pathlib import Path
 from appliance import __version__, log
 from appliance.client.arguments import add_models
 from appliance.client.deployments_arguments import add_deployments
+from appliance.client.line_arguments import add_recipe, add_trigger
 from appliance.commissioning.arguments import add_camera
+from appliance.commissioning.calibrate import add_calibrate
 from appliance.errors import ApplianceError
 from appliance.publishing.arguments import add_publishing
 from appliance.serve.arguments import add_serve
@@ -36,7 +38,7 @@ _DEMO_EXAMPLES = """examples:
 
 _GROUPS = (
     ("on a box", ("run", "check", "camera", "demo", "serve", "example-config")),
-    ("looking at a box, from anywhere", ("deployments", "models")),
+    ("steering a box, from anywhere", ("trigger", "recipe", "deployments", "models")),
     ("publishing a model, from anywhere", ("keys", "package", "lint", "sign", "push", "deploy")),
 )
 
@@ -66,6 +68,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_demo(commands)
     add_camera(commands)
+    add_trigger(commands)
+    add_calibrate(add_recipe(commands))
     add_models(commands)
     add_deployments(commands)
     add_serve(commands)

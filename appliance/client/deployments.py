@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from appliance.client.deployments_box import Box
+from appliance.client.box import Box
 from appliance.client.deployments_text import audit, details, overview
 from appliance.client.deployments_watch import watch
 from appliance.client.errors import ClientError

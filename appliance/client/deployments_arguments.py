@@ -2,10 +2,10 @@
 
 import argparse
 import re
-from pathlib import Path
 from typing import Any, Final
 
-BOX: Final = "http://127.0.0.1:8080"
+from appliance.client.box_arguments import add_box
+
 _DEPLOYMENTS: Final = """examples:
   appliance deployments                                  what serves, what is on its way, what came before
   appliance deployments --watch                          the same, live
@@ -44,7 +44,7 @@ def add_deployments(commands: "argparse._SubParsersAction[argparse.ArgumentParse
         formatter_class=_Raw,
         epilog=_DEPLOYMENTS,
     )
-    _add_box(deployments, is_inner=False)
+    add_box(deployments, is_inner=False)
     deployments.add_argument("--watch", action="store_true", help="stay, and show each change; end with Ctrl-C")
     deployments.set_defaults(command=_run, verb="overview")
     verbs = deployments.add_subparsers(metavar="COMMAND")
@@ -64,28 +64,11 @@ def add_deployments(commands: "argparse._SubParsersAction[argparse.ArgumentParse
     audit.add_argument("--limit", type=_whole, default=50, metavar="N", help="the newest N changes (50)")
 
 
-def _add_box(command: argparse.ArgumentParser, *, is_inner: bool) -> None:
-    """Before and after the verb; what stands after it counts."""
-
-    def default(value: Any) -> Any:
-        return argparse.SUPPRESS if is_inner else value
-
-    command.add_argument("--json", action="store_true", default=default(False), help="print JSON, for programs")  # noqa: FBT003
-    box = command.add_argument_group("the box")
-    box.add_argument("--box", metavar="URL", default=default(BOX), help=f"where its page is ({BOX})")
-    box.add_argument(
-        "--token-file", type=Path, metavar="FILE", default=default(None), help="the token, for changes from elsewhere"
-    )
-    box.add_argument(
-        "--timeout", type=_seconds, metavar="SECONDS", default=default(10.0), help="wait so long for an answer (10)"
-    )
-
-
 def _add(verbs: Any, name: str, what: str, epilog: str | None = None) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = verbs.add_parser(
         name, help=what, description=f"{what[0].upper()}{what[1:]}.", formatter_class=_Raw, epilog=epilog
     )
-    _add_box(command, is_inner=True)
+    add_box(command, is_inner=True)
     command.set_defaults(verb=name)
     return command
 
@@ -120,13 +103,3 @@ def _whole(text: str) -> int:
     if not re.fullmatch(r"\d{1,18}", text):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number, 0 or above")
     return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0 and up to 3600")
-    return seconds

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TextIO
 
-from appliance.client.deployments_box import Box
+from appliance.client.box import Box
 from appliance.client.deployments_text import Look, changes, clean, live
 from appliance.client.errors import ClientError
 from appliance.steering.document import Document, deployments

@@ -14,7 +14,7 @@ from steering.steered import LIVE, OVER, Steered
 from appliance.api import access as access_module
 from appliance.cli import main
 from appliance.client import deployments_watch
-from appliance.client.deployments_box import Box
+from appliance.client.box import Box
 from appliance.client.deployments_text import Look, audit, changes, clean, details, live, overview
 from appliance.client.deployments_watch import Rates, Screen, watch
 from appliance.client.errors import ClientError

@@ -1,4 +1,4 @@
-"""A box, asked over HTTP about its deliveries: each failure is one sentence."""
+"""A box, asked over HTTP what it is steered by: each failure is one sentence."""
 
 import getpass
 import http.client
@@ -71,7 +71,7 @@ class Box:
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str], timeout_s: float) -> Reply:
         request = urllib.request.Request(self.url + path, data=body, method=method, headers=dict(headers))  # noqa: S310
-        request.add_header("From", _user())
+        request.add_header("From", user())
         if self._token is not None:
             request.add_unredirected_header("Authorization", f"Bearer {self._token}")
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
@@ -118,7 +118,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _user() -> str:
+def user() -> str:
+    """Who types, for the audit log; as far as the system knows it."""
     try:
         return re.sub(r"[^A-Za-z0-9_.@-]", "_", getpass.getuser())[:64]
     except (KeyError, OSError):
