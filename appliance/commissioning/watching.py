@@ -64,9 +64,9 @@ class Watching:
         self._camera.end()
 
     def look(self, after: int, timeout_s: float) -> Seen:
-        """The newest, waiting at most so long for a number above `after`."""
+        """The newest, waiting at most so long for a number above `after`, and for the first at all."""
         with self._changed:
-            self._changed.wait_for(lambda: self._seen.number > after, timeout_s)
+            self._changed.wait_for(lambda: self._seen.number > max(after, 0), timeout_s)
             return self._seen
 
     def _run(self) -> None:

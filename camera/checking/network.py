@@ -10,6 +10,8 @@ from camera.checking.system import Interface
 SOCKET_BUFFER_BYTES: Final = 33_554_432
 """What deploy/install sets net.core.rmem_max to: four pictures of 8 MB."""
 _SYSCTL_FILE: Final = "/etc/sysctl.d/60-appliance-cameras.conf"
+_PICTURES_ROOM: Final = 4
+"""So many pictures may wait while something else has the processor."""
 _FULL: Final = 0.9
 """Share of a link from which on packets queue up and get lost."""
 _GIGABIT: Final = 1000
@@ -50,7 +52,7 @@ def socket_buffer(rmem_max: int | None, wanted_bytes: int, frame_bytes: int | No
             f"{_mb(given)} are allowed (net.core.rmem_max = {rmem_max}), and a picture has {_mb(frame_bytes)}: most "
             f"will arrive incomplete; {repair}",
         )
-    if rmem_max < wanted_bytes:
+    if rmem_max < wanted_bytes and (frame_bytes is None or given < _PICTURES_ROOM * frame_bytes):
         return note(
             what,
             f"the driver asks for {_mb(wanted_bytes)} and gets {_mb(rmem_max)} (net.core.rmem_max = {rmem_max}): "

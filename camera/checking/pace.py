@@ -9,6 +9,20 @@ from camera.checking.findings import Finding, note, well, wrong
 from camera.checking.trial import Trial
 from camera.frame import FrameStatus
 
+_BAD: Final = (
+    "aborted",
+    "drop",
+    "error",
+    "fail",
+    "incomplete",
+    "lost",
+    "missing",
+    "reconnect",
+    "resen",
+    "timeout",
+    "underrun",
+)
+"""In a counter's name: it counts what should not be."""
 _REACHED: Final = 0.97
 _OLD_MS, _TOO_OLD_MS = 200.0, 1000.0
 _UNSTEADY: Final = 0.2
@@ -78,7 +92,8 @@ def judge(trial: Trial, trigger: Trigger, wanted_hz: float | None = None) -> lis
         findings.append(_latency(trial, seen, wanted_hz))
     if trial.counters and any(trial.counters.values()):
         counted = ", ".join(f"{name} {count}" for name, count in trial.counters.items() if count)
-        findings.append(note("driver's counters", counted))
+        is_bad = any(count and any(one in name for one in _BAD) for name, count in trial.counters.items())
+        findings.append((note if is_bad else well)("driver's counters", counted))
     return findings
 
 

@@ -64,7 +64,7 @@ def after(
     findings = []
     if around.is_gige:
         wanted = (
-            round(config.socket_buffer_mb * 2**20) if isinstance(config, AravisConfig) else network.SOCKET_BUFFER_BYTES
+            round(config.socket_buffer_mb * 1e6) if isinstance(config, AravisConfig) else network.SOCKET_BUFFER_BYTES
         )
         findings.append(network.socket_buffer(system.socket_buffer_max, wanted, frame_bytes))
     if around.is_usb_vision and system.usbfs_memory_mb is not None:
