@@ -37,13 +37,20 @@ def make(request, pictures):
         camera.end() if supervised else camera.close()
 
 
-SUPERVISED_ALWAYS = {"virtual", "pylon", "gstreamer"}
+SUPERVISED_ALWAYS = {"virtual"}
+
+
+def marks(name, place):
+    if name == "pylon" and place == "here":
+        return [pytest.mark.timeout(method="thread")]  # see leave_alarms_to_pylon()
+    return [pytest.mark.slow] if place == "supervised" and name not in SUPERVISED_ALWAYS else []
+
+
 PLACES = [
-    pytest.param((name, place), id=f"{name}-{place}", marks=marks)
+    pytest.param((name, place), id=f"{name}-{place}", marks=marks(name, place))
     for name in KINDS
     for place in ("here", "supervised")
-    for marks in [[pytest.mark.slow] if place == "supervised" and name not in SUPERVISED_ALWAYS else []]
-    if not (name == "v4l2" and place == "supervised")
+    if (name, place) != ("v4l2", "supervised")
 ]
 
 
@@ -62,9 +69,41 @@ def end(camera) -> None:
     camera.end() if isinstance(camera, SupervisedCamera) else camera.close()
 
 
+class Shared:
+    """One camera of the kind for all tests that only begin and end acquiring: to open one takes a second."""
+
+    def __init__(self, camera):
+        self.camera = camera
+        self.is_open = False
+
+    def opened(self):
+        if not self.is_open:
+            self.camera.open()
+            self.is_open = True
+        return self.camera
+
+    def let_go(self):
+        self.camera.close()
+        self.is_open = False
+
+
+@pytest.fixture(scope="module")
+def shared(part):
+    one = Shared(part.build(part.settings))
+    yield one
+    end(one.camera)
+
+
 @pytest.fixture
-def build(part):
+def opened(shared):
+    """A camera of the kind, triggered by software, open."""
+    return shared.opened()
+
+
+@pytest.fixture
+def build(part, shared):
     """Makes a camera of the kind, triggered by software but for `changes`; ended with the test."""
+    shared.let_go()  # a camera is had by one at a time
     made = []
 
     def one(**changes):
@@ -74,15 +113,6 @@ def build(part):
     yield one
     for camera in made:
         end(camera)
-
-
-@pytest.fixture(scope="module")
-def opened(part):
-    """One camera of the kind, triggered by software, open for all tests that only begin and end acquiring."""
-    camera = part.build(part.settings)
-    camera.open()
-    yield camera
-    end(camera)
 
 
 @pytest.fixture

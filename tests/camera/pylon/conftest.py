@@ -5,6 +5,7 @@ import importlib.util
 import cv2
 import numpy as np
 import pytest
+from camera_kinds import leave_alarms_to_pylon
 
 from camera import make_camera
 
@@ -18,6 +19,7 @@ def emulator(monkeypatch):
     if importlib.util.find_spec("pypylon") is None:
         pytest.skip("not verified: pylon: pypylon is not installed (pip install 'inspection-appliance[pylon]')")
     monkeypatch.setenv("PYLON_CAMEMU", "2")
+    leave_alarms_to_pylon()
 
 
 @pytest.fixture

@@ -18,6 +18,8 @@ from camera import (
 )
 from camera.discovery import discover
 
+pytestmark = pytest.mark.timeout(method="thread")  # see leave_alarms_to_pylon()
+
 
 def started(camera):
     camera.open()
