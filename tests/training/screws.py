@@ -22,6 +22,7 @@ SHIFT_PX = 36
 """How far a region may lie from where it should, in the photograph's pixels, and still be learnt from."""
 EPOCHS = 12
 FOLDS = 5
+KEPT = Path(__file__).parent / "kept"
 
 
 def read_regions() -> dict[str, list[int]]:
@@ -103,6 +104,12 @@ def _show(photograph, region, shift):
     y = min(max(y + shift[1], 0), photograph.shape[0] - height)
     small = cv2.resize(photograph[y : y + height, x : x + width], (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
     return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)[:, :, np.newaxis]
+
+
+def kept() -> learning.Trained:
+    """The model of fold 0 as it was trained once: for tests that cannot wait. See kept/README.md."""
+    predictions = json.loads((KEPT / learning.PREDICTIONS).read_text())
+    return learning.Trained(KEPT / "1", split(0), predictions)
 
 
 if __name__ == "__main__":
