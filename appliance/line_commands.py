@@ -75,7 +75,7 @@ class LineCommands:
         """Raises: ApplianceError, which is a 503."""
         try:
             if request.verb is Verb.RECIPES:
-                return Answer(200, {"recipes": _as_json(self._lines.recipes())})
+                return Answer(200, {"schema_version": 1, "recipes": _as_json(self._lines.recipes())})
             return self._trigger(request) if request.verb is Verb.TRIGGER else self._change_over(request)
         except (UnknownCamera, UnknownRecipe) as error:
             return Answer.refusal(404, str(error))

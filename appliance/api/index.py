@@ -31,6 +31,7 @@ ENDPOINTS: Final = (
     ("/v1/models/NAME", "state of a model's versions, as TensorFlow Serving answers it", False),
     ("/metrics", "figures for Prometheus", True),
     ("/schema/result.json", "JSON Schema of an inspection result", True),
+    ("/schema/recipe.json", "JSON Schema of /recipes", True),
     ("/schema/deployment.json", "JSON Schema of /deployments", True),
 )
 """Path, what it answers, and whether the path can be followed as it stands."""

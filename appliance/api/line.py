@@ -14,7 +14,7 @@ from appliance.api.access import Access
 from appliance.api.board import Board
 from appliance.api.steered import Ask, Instead, Steered, Turns, answered, body_of
 from appliance.status import RecipeStatus
-from appliance.steering.requests import Answer, Request, Verb
+from appliance.steering.requests import RECIPE_SCHEMA_PATH, Answer, Request, Verb
 
 _AWAY: Final = "The line does not report, so it is not known what is in force."
 
@@ -29,6 +29,13 @@ class LineViews:
 
     def register(self, app: Flask) -> None:
         """Add the paths."""
+        schema = RECIPE_SCHEMA_PATH.read_bytes()
+        app.add_url_rule(
+            "/schema/recipe.json",
+            view_func=lambda: Response(schema, content_type="application/schema+json"),
+            methods=["GET"],
+            endpoint="recipe-schema",
+        )
         for path, method, view in (
             ("/recipes", "GET", self.recipes),
             ("/recipe", "PUT", self.change_all_over),
@@ -41,7 +48,7 @@ class LineViews:
         now = self._board.overview(time.monotonic_ns())
         if not now.live or now.line is None:
             raise Instead(503, _AWAY)
-        return answered(Answer(200, {"recipes": [asdict(one) for one in now.line.recipes]}))
+        return answered(Answer(200, {"schema_version": 1, "recipes": [asdict(one) for one in now.line.recipes]}))
 
     def change_all_over(self) -> Response:
         return self._changed_over(None)

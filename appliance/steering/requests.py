@@ -23,7 +23,7 @@ The line's own process answers these, and no others:
 | verb     | body                                     | answer |
 |----------|------------------------------------------|--------|
 | trigger  | {camera, part_id, wait_s}, wait_s 0..10  | 202 {camera, trigger_id}; with wait_s 200 {..., result} |
-| recipes  | {}                                       | 200 {recipes: [one for each camera and group]} |
+| recipes  | {}                                       | 200 {schema_version, recipes: [one for each camera]} |
 | recipe   | {recipe, camera, job_id}; no camera: all | 200 {recipe, camera, job_id, recipes: [those that changed]} |
 
 Instead of each: 404 no such model or deployment, camera or recipe; 409 not in this state; 422 a body that means nothing
@@ -38,10 +38,13 @@ import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 from appliance.steering.errors import BadRequest
 
+RECIPE_SCHEMA_PATH: Final = Path(__file__).with_name("recipe.schema.json")
+"""JSON Schema of what is in force, and of the flat message over MQTT."""
 KEY_MAX: Final = 128
 """Longest Idempotency-Key or request_id, characters."""
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")

@@ -232,7 +232,7 @@ def test_what_comes_from_outside_is_text_on_the_page_and_not_markup(box, line):
 def test_every_path_that_the_page_links_to_answers(box, line):
     box.reports(line)
     links = re.findall(r'href="(/[^"]*)"', box.ask("/").body.decode())
-    assert len(links) == 8
+    assert len(links) == 9
     for link in links:
         with urllib.request.urlopen(f"http://127.0.0.1:{box.server.port}{link}", timeout=10) as response:
             assert response.status == 200

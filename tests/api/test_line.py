@@ -7,6 +7,7 @@ import logging
 import threading
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 from running import VALIDATOR, until
 from steering.floors import Floor
 from steering.steered import Answer
@@ -103,6 +104,8 @@ def test_what_cannot_be_triggered_is_one_sentence_and_no_part(floor, path, body,
 def test_recipes_are_read_by_everybody(far):
     answer = ask(far, "GET", "/recipes")
     assert answer.status == 200
+    schema = ask(far, "GET", "/schema/recipe.json").json
+    Draft202012Validator(schema, format_checker=FormatChecker()).validate(answer.json)
     [top, _side] = answer.json["recipes"]
     assert (top["camera"], top["recipe"], top["job_id"]) == ("top", "housing-a", None)
     assert top["recipes"] == ["broken", "housing-a", "housing-b"]

@@ -1,6 +1,7 @@
 """Messages over MQTT, read without any broker."""
 
 import json
+import time
 
 import pytest
 from steering.boxes import DIGEST
@@ -86,6 +87,33 @@ def test_a_command_is_a_request():
 def test_a_command_that_is_not_taken_is_one_sentence(topic, value, retained, says):
     with pytest.raises(BadRequest) as refused:
         read_command(mail(topic, value, retained=retained), ("surface", "seal"), ALLOWED)
+    assert says in str(refused.value)
+
+
+def test_a_trigger_and_a_changeover_are_the_lines_and_need_no_model():
+    allowed = frozenset({"trigger", "recipe"})
+    request = read_command(mail("cmd/trigger", {"camera": "top", "part_id": "a", "request_id": "r-3"}), (), allowed)
+    assert (request.verb, request.body, request.key) == (Verb.TRIGGER, {"camera": "top", "part_id": "a"}, "r-3")
+    request = read_command(mail("cmd/recipe", {"recipe": "housing-b", "job_id": "7"}), ("surface",), allowed)
+    assert (request.verb, request.model, request.body) == (Verb.RECIPE, None, {"recipe": "housing-b", "job_id": "7"})
+    assert mail("cmd/trigger").is_for_the_line
+    assert not mail("cmd/pause").is_for_the_line
+    assert not mail("desired/trigger").is_for_the_line
+
+
+@pytest.mark.parametrize(
+    ("topic", "value", "late_s", "says"),
+    [
+        ("cmd/trigger", {"camera": "top"}, 2.0, "so its part has gone by; it is refused"),
+        ("cmd/trigger", {"camera": "top", "wait_s": 1}, 0.0, "wait_s is for REST"),
+        ("cmd/trigger", {}, 0.0, "trigger needs the name of a camera"),
+        ("cmd/pause", {"model": "surface"}, 0.0, "No model of this box comes from a registry"),
+    ],
+)
+def test_a_command_that_the_line_cannot_take_is_one_sentence(topic, value, late_s, says):
+    allowed = frozenset({"trigger", "recipe", "pause"})
+    with pytest.raises(BadRequest) as refused:
+        read_command(mail(topic, value, came_s=time.monotonic() - late_s), (), allowed)
     assert says in str(refused.value)
 
 

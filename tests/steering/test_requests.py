@@ -23,6 +23,9 @@ from appliance.steering.requests import Request, Verb
         (Verb.PIN, "surface", {"release": 0}),
         (Verb.LOOK, None, {}),
         (Verb.AUDIT, None, {"limit": 1000}),
+        (Verb.TRIGGER, None, {"camera": "top", "part_id": "Gehäuse 4711", "wait_s": 2.5}),
+        (Verb.RECIPE, None, {"recipe": "housing-b", "camera": "top", "job_id": "order 7"}),
+        (Verb.RECIPES, None, {}),
     ],
 )
 def test_what_means_something_crosses_the_wire_unchanged(verb, model, body):
@@ -49,6 +52,11 @@ def test_what_means_something_crosses_the_wire_unchanged(verb, model, body):
         (Verb.SHOW, None, {}, "show needs the id"),
         (Verb.PAUSE, "surface", {"for": 3}, "pause knows no field 'for'; it has: none"),
         (Verb.AUDIT, None, {"limit": 0}, "from 1 to 1000"),
+        (Verb.TRIGGER, None, {}, "trigger needs the name of a camera, or of a group"),
+        (Verb.TRIGGER, None, {"camera": "top", "part_id": "a\u2028b"}, "1 to 128 printable characters"),
+        (Verb.TRIGGER, None, {"camera": "top", "wait_s": 10.1}, "from 0 to 10"),
+        (Verb.RECIPE, None, {"camera": "top"}, "recipe needs the name of a recipe"),
+        (Verb.RECIPES, None, {"camera": "top"}, "recipes knows no field 'camera'; it has: none"),
     ],
 )
 def test_what_means_nothing_is_one_sentence(verb, model, body, says):
