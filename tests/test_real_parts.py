@@ -5,6 +5,7 @@ What is judged here no training and no limit has seen. The figures are printed; 
 
 import argparse
 import json
+import random
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from training import ballscrew_pitting, learning, metal_tags, screws, windows, x
 
 from appliance import binomial
 from appliance.commissioning.calibrate import add_calibrate
+from appliance.inspection.calibration import Classes, LabelledPart, Sample, Wanted, place, spend
 from appliance.inspection.preprocess import InputSpec
 
 pytestmark = [
@@ -198,9 +200,34 @@ def test_small_defects_by_tiles_are_told_as_they_are(appliance, subscriber, tmp_
     bad = [defect(one) for one in seen if not one.is_good]
     auc = learning.area_under_curve(good, bad)
     print(told(f"{part.__name__}, {folds} folds, by picture AUC {auc:.3f}", seen))
+    if min(len(good), len(bad)) >= 30:
+        assert_limits_hold_for_others(good, bad)
     assert {one.case.row.get("phase", "late") for one in seen} == {"late"}
     assert auc >= least
     assert max(one.difference for one in seen) <= 1e-3
+
+
+def assert_limits_hold_for_others(good: Sequence[float], bad: Sequence[float]) -> None:
+    """200 times limits from 60 pictures, drawn from these real scores as if they were all there are."""
+    draw = random.Random(5)
+    wanted, classes = Wanted(false_reject=0.05), Classes(windows.LABELS, windows.LABELS[0])
+    broken = by_the_sample_alone = 0
+    for _ in range(200):
+        drawn = [*draw.choices([(True, one) for one in good], k=60), *draw.choices([(False, one) for one in bad], k=60)]
+        sample = Sample.of(
+            [
+                LabelledPart(f"{n}", f"{n}", is_good, None, ((None, (1 - score, score)),))
+                for n, (is_good, score) in enumerate(drawn)
+            ],
+            classes,
+        )
+        (limit,) = place(sample, spend(sample, wanted)).not_ok_from.values()
+        broken += np.mean(np.asarray(good) >= limit) > 0.05
+        usual = np.quantile([score for is_good, score in drawn if is_good], 0.95)
+        by_the_sample_alone += np.mean(np.asarray(good) >= usual) > 0.05
+    print(f"limits for 5 % of 60: broken in {broken} of 200 draws; by the sample's own 95 %: {by_the_sample_alone}")
+    assert broken <= 18  # 10 are promised; more than 18 happen by chance in one of 200 such tests
+    assert by_the_sample_alone > 2 * 18
 
 
 def defect(one: Seen) -> float:

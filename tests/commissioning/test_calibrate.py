@@ -45,11 +45,11 @@ GOOD, BAD = 24, 9
 
 
 @pytest.fixture(scope="module")
-def station(tmp_path_factory):
+def station(tmp_path_factory, prepared):
     """A folder with a configuration, labelled pictures, and the results the box gives for them."""
     folder = tmp_path_factory.mktemp("station")
     (folder / "appliance.toml").write_text(CONFIG % DEMO_MODEL)
-    (folder / "state" / "prepared").mkdir(parents=True)
+    shutil.copytree(prepared, folder / "state" / "prepared")
     config = load_config(folder / "appliance.toml")
     _, _, loader = newest_loader(config, "surface", folder / "state" / "prepared")
     model = loader.load(ServableId("surface", 1))

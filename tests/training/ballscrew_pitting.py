@@ -15,10 +15,10 @@ SCENE = windows.Scene(size=(1130, 460), window_px=115, side_px=64, step_px=85)
 
 def train(out: Path, *, fold: int = 0, folds: int = 4) -> learning.Trained:
     """Learn from three quarters of the places, less those that the limits are set on. Two minutes on two free cores."""
-    return learning.learn_in_its_own_process(Path(__file__), out, _split(fold, folds), str(fold), str(folds))
+    return learning.learn_in_its_own_process(Path(__file__), out, split(fold, folds), str(fold), str(folds))
 
 
-def _split(fold: int, folds: int) -> learning.Split:
+def split(fold: int, folds: int) -> learning.Split:
     """Early pictures are learnt from where their place is, and nothing is judged or set on them."""
     parted = learning.split(learning.read_cases(DATA), fold, folds=folds, calibration=0.25)
     late = [[case for case in side if case.row["phase"] == "late"] for side in parted[1:]]
@@ -29,7 +29,7 @@ if __name__ == "__main__":
     windows.learn(
         Path(sys.argv[1]),
         SCENE,
-        _split(int(sys.argv[2]), int(sys.argv[3])),
+        split(int(sys.argv[2]), int(sys.argv[3])),
         seed=int(sys.argv[2]),
         epochs=12,
         a_picture=14,

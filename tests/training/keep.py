@@ -30,7 +30,7 @@ def keep(trained: Path, out: Path) -> None:
     model = Kept()
     tf.saved_model.save(model, str(out / "1"), signatures=model.judge)
     shutil.copytree(trained / "1" / "assets.extra", out / "1" / "assets.extra")
-    for name in ("variables", "assets", "fingerprint.pb"):
+    for name in ("assets", "fingerprint.pb"):
         gone = out / "1" / name
         shutil.rmtree(gone) if gone.is_dir() else gone.unlink(missing_ok=True)
     predictions = json.loads((trained / learning.PREDICTIONS).read_text())

@@ -35,9 +35,14 @@ INSPECTION = {
 }
 
 
+def split(fold: int, folds: int) -> learning.Split:
+    """A fold is held out; a tenth of the others is for the limits."""
+    return learning.split(learning.read_cases(DATA), fold, folds=folds, calibration=0.1)
+
+
 def train(out: Path, *, fold: int = 0, folds: int = 5) -> learning.Trained:
     """Learn from four fifths of the pictures, less what the limits are set on. Two minutes on two free cores."""
-    parted = learning.split(learning.read_cases(DATA), fold, folds=folds, calibration=0.1)
+    parted = split(fold, folds)
     return learning.learn_in_its_own_process(Path(__file__), out, parted, str(fold), str(folds))
 
 
@@ -46,7 +51,7 @@ def learn(model_dir: Path, fold: int, folds: int) -> None:
     import keras
 
     keras.utils.set_random_seed(fold)
-    parted = learning.split(learning.read_cases(DATA), fold, folds=folds, calibration=0.1)
+    parted = split(fold, folds)
     shown = learning.shower(INSPECTION["input"])
     rng = np.random.default_rng(fold)
     pictures = [(shown(case.path)[0].copy(), LABELS.index(case.kind)) for case in parted.learnt]
