@@ -3,17 +3,20 @@
     python tests/benchmarks/bench_camera.py [--seconds 20] [--packet 8000] [--only one,four,stock,replug]
 
 The camera is Debian's simulator, which takes its share of the same processors and sends each picture in one burst. As
-root it gets a network of its own, and net.core.rmem_max is raised to 32 MB for as long as this runs.
+root it gets a network of its own, net.core.rmem_max is raised to 32 MB for as long as this runs, and driver, reader
+and simulator are real-time threads, as those of the line are.
 """
 
 import argparse
+import os
 import statistics
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +26,7 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])] 
 from aravis_parts import back, read_on  # noqa: E402
 from gige_simulator import GigeSimulator, gige_cameras  # noqa: E402
 
+from appliance.scheduling import enter_real_time  # noqa: E402
 from camera import CameraLost, CameraTimeout, FrameStatus  # noqa: E402
 from camera.supervised import SupervisedCamera  # noqa: E402
 
@@ -30,6 +34,8 @@ RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 STOCK, RAISED = 212_992, 33_554_432
 WIDTH, HEIGHT = 1920, 1200
 RECEIVER = "arv_gv_stream"
+_SIMULATOR = 5
+"""Its real-time priority, below the driver's: a real camera is as punctual whatever else this computer does."""
 
 
 def main() -> None:
@@ -78,9 +84,12 @@ class Taken:
 def stream(count: int, rate_hz: float, seconds: float, packet: int) -> list[Taken]:
     with gige_cameras(count) as simulators, ExitStack() as ended:
         cameras = [driver(one, rate_hz, packet) for one in simulators]
-        for camera in cameras:
+        for one, camera in zip(simulators, cameras, strict=True):
             ended.callback(camera.end)
             camera.open()
+            for task in Path(f"/proc/{one.pid}/task").iterdir():
+                with suppress(PermissionError):
+                    os.sched_setscheduler(int(task.name), os.SCHED_RR, os.sched_param(_SIMULATOR))
         taken = [Taken(notes=camera.info.notes) for camera in cameras]
         threads = [
             threading.Thread(target=take, args=(camera, one, seconds))
@@ -96,10 +105,12 @@ def stream(count: int, rate_hz: float, seconds: float, packet: int) -> list[Take
 def driver(simulator: GigeSimulator, rate_hz: float, packet: int) -> SupervisedCamera:
     settings = [["Width", WIDTH], ["Height", HEIGHT], ["PixelFormat", "Mono8"], ["AcquisitionFrameRate", rate_hz]]
     given = {"driver": "aravis", "device": simulator.address, "trigger": "free", "frames": "every"}
-    return SupervisedCamera({**given, "packet_size": packet, "socket_buffer_mb": 16, "settings": settings})
+    given |= {"packet_size": packet, "socket_buffer_mb": 16, "settings": settings}
+    return SupervisedCamera(given, opened=partial(enter_real_time, "driver"))  # as appliance.lines has it
 
 
 def take(camera: SupervisedCamera, taken: Taken, seconds: float) -> None:
+    enter_real_time("camera")
     camera.start()
     last = None
     for _ in range(10):  # the first ones find memory that nobody has touched yet
@@ -132,7 +143,7 @@ def processor_s(pid: int) -> tuple[float, float]:
     receive, others = 0.0, 0.0
     for task in Path(f"/proc/{pid}/task").iterdir():
         used_s = int((task / "schedstat").read_text().split()[0]) / 1e9
-        if (task / "comm").read_text().startswith(RECEIVER[:13]):
+        if (task / "comm").read_text().startswith(RECEIVER):
             receive += used_s
         else:
             others += used_s

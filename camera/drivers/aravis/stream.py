@@ -35,6 +35,8 @@ _IMAGE: Final = 1  # ArvBufferPayloadType
 _UNSEEN: Final = 2**64 - 1
 """Frame id of a buffer whose first packet never came: what else is in it is from the picture before."""
 _PACKET_SOCKET_DISABLED: Final = 1
+_RECEIVERS: Final = frozenset({"arv_gv_stream", "arv_uv_stream"})
+"""libaravis' names for its threads that receive pictures."""
 _OVERHEAD_BYTES: Final = 36
 """IP, UDP and GVSP headers in each packet."""
 
@@ -77,6 +79,7 @@ class Stream:
         if not pointer:
             raise CameraLost("the camera gives no stream")
         self.pointer: int = pointer
+        _be_as_punctual_as_this_thread()
         self._chunks = library.arv_device_create_chunk_parser(device.pointer) if has_counter_chunk else None
         if device.is_gige:
             size = round(config.socket_buffer_mb * 1e6)
@@ -179,6 +182,18 @@ class Stream:
         pixels = layout.convert(data, height, width)
         pixels.setflags(write=False)
         return layout, pixels, ""
+
+
+def _be_as_punctual_as_this_thread() -> None:
+    """Threads that receive packets get this thread's scheduling: what was given to it does not go on to its children.
+
+    A socket that nobody empties in time loses packets, however much of the processor the driver's own thread gets.
+    """
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # gone meanwhile, or not allowed
+            if (task / "comm").read_text().strip() in _RECEIVERS:
+                os.sched_setscheduler(int(task.name), policy, parameters)
 
 
 def _headless(popped_ns: int) -> Grabbed:
