@@ -59,7 +59,7 @@ def choose(options: Namespace) -> Chosen:
         return _of_file(load_config(options.config), options.config, options.camera, said)
     if getattr(options, "demo", False):
         settings = _checked({"driver": "virtual", "seed": _DEMO_SEED, **said})
-        return Chosen("demo", settings, regions=_regions_of(_metadata_below(_DEMO_MODEL)))
+        return Chosen("demo", settings, regions=_regions_of(metadata_below(_DEMO_MODEL)))
     if not said:
         demo = ", or --demo" if hasattr(options, "demo") else ""
         raise CommissioningError(
@@ -132,10 +132,10 @@ def _recipes_regions(config: ApplianceConfig, line: LineConfig) -> Mapping[str, 
     """The recipe's own, or, where it says none, those of its model's newest version."""
     recipe = config.recipes[line.recipe]
     own = _regions_of({"input": recipe.input.model_dump(exclude_none=True)})
-    return own or _regions_of(_metadata_below(config.models[recipe.model].base_path))
+    return own or _regions_of(metadata_below(config.models[recipe.model].base_path))
 
 
-def _metadata_below(base_path: Path) -> Mapping[str, Any]:
+def metadata_below(base_path: Path) -> Mapping[str, Any]:
     """What the newest version says about its input; nothing where there is none: this is for drawing only."""
     with suppress(OSError, ValueError):
         versions = sorted((one for one in base_path.iterdir() if one.name.isdecimal()), key=lambda one: int(one.name))

@@ -23,6 +23,7 @@ Grid = Annotated[tuple[Row, ...], Field(min_length=2, max_length=32)]
 
 _AS_EVER: Final = 0.1
 """Where so much of a dark, bright or dull picture looks as it always does, it is not the light that has changed."""
+_GAIN_MAX: Final = 10.0
 
 
 class QualityConfig(BaseModel, extra="forbid", frozen=True):
@@ -128,23 +129,34 @@ class Bounds:
         over = np.maximum(cells - self.high, 0) - np.maximum(self.low - cells, 0)
         return np.asarray(over, dtype=np.float32)
 
+    def gain(self, cells: Cells) -> float | None:
+        """How many times as bright as in good pictures most cells are; None where they show nothing of that."""
+        gain = float(np.median(cells / np.maximum((self.low + self.high) / 2, 1)))
+        return gain if 1 / _GAIN_MAX < gain < _GAIN_MAX else None
+
     def outside(self, cells: Cells) -> float:
         """Mean over all cells of how far they lie outside, grey levels."""
         return float(np.abs(self.excess(cells)).mean())
 
 
 def judge(measures: Measures, config: QualityConfig, bounds: Bounds | None) -> Unfit | None:
-    """The first limit that is not kept. Light first: what is too dark is dull and unlike the others as well.
+    """The first limit that is not kept, and what most likely lies behind it.
 
-    A dark belt without a part is darker than a picture with one, though the lamps are as ever, and the corners show it:
-    that is no question of light.
+    What is too dark is dull and unlike the others as well: it is the light, where the picture would be like the others
+    with all of it made brighter. A dark belt without a part is darker than a picture with one, though the lamps are as
+    ever, and some of it shows that: it is the scene.
     """
     light = _bad_light(measures, config)
     strange = _unlike(measures, config, bounds)
-    if light is not None and strange is not None and bounds is not None and measures.cells is not None:
+    if strange is None or bounds is None or measures.cells is None:
+        return light or _blurred(measures, config)
+    gain = bounds.gain(measures.cells)
+    if gain is not None and not _above(bounds.outside(measures.cells / gain), config.max_outside):
+        return light or _other_light(gain)
+    if light is not None:
         as_ever = float((bounds.excess(measures.cells) == 0).mean())
         return strange if as_ever >= _AS_EVER else light
-    return light or _blurred(measures, config) or strange
+    return _blurred(measures, config) or strange
 
 
 def _another_format(frame: Frame, config: QualityConfig) -> Unfit | None:
@@ -207,7 +219,7 @@ def _bad_light(measures: Measures, config: QualityConfig) -> Unfit | None:
         return Unfit(
             Reason.FRAME_TOO_BRIGHT,
             f"The picture is blown out: {measures.blown_out:.1%} of it is white, at most "
-            f"{config.max_blown_out:.1%} are allowed; look at the exposure time, gain, reflections and light from elsewhere.",
+            f"{config.max_blown_out:.1%} are allowed; look at the exposure time, gain, reflections and other light.",
         )
     if _above(config.min_contrast, measures.contrast):
         return Unfit(
@@ -216,6 +228,15 @@ def _bad_light(measures: Measures, config: QualityConfig) -> Unfit | None:
             f"{config.min_contrast:g}; look whether a part is there, at dirt or fog on the lens, and at the lamp.",
         )
     return None
+
+
+def _other_light(gain: float) -> Unfit:
+    reason, how = (Reason.FRAME_TOO_BRIGHT, "bright") if gain > 1 else (Reason.FRAME_TOO_DARK, "dark")
+    return Unfit(
+        reason,
+        f"The picture is too {how}: all of it is {gain:.2f} times as bright as the good ones; "
+        "look at the lamp, the exposure time and gain, and light from elsewhere.",
+    )
 
 
 def _blurred(measures: Measures, config: QualityConfig) -> Unfit | None:
