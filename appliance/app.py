@@ -27,12 +27,14 @@ from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig, Result
 from appliance.inspection.result import rfc3339
 from appliance.lending import Lender, Limits
+from appliance.line_commands import LineCommands
 from appliance.lines import Lines
 from appliance.models import Models, lending_workers
 from appliance.outbox import Outbox
 from appliance.outbox.row import Recorded
 from appliance.shadowing import Feed
 from appliance.status import LineStatus, OutboxStatus
+from appliance.steering.errors import SocketFailed
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +104,8 @@ class App:
             spawn=self._thread,
             parts=parts,
         )
+        self._commands = LineCommands(self._lines)
+        self._control = self._commands.server(config.line_socket)
         self._recorded_row = 0
         # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
         self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
@@ -142,6 +146,7 @@ class App:
     def _serve(self) -> None:
         """The main thread's loop: the watchdog, the status, reload, and the end."""
         self._phase = "running"
+        self._take_commands()
         systemd.ready(self._status().sentence)
         fed: dict[str, int] = {}
         clock_at = 0.0
@@ -163,12 +168,21 @@ class App:
                 logger.info("Every camera has ended; so does the line.")
                 return
 
+    def _take_commands(self) -> None:
+        """Triggers and changeovers by people and programs. Where that cannot be, parts are judged all the same."""
+        try:
+            self._control.start()
+        except SocketFailed as error:
+            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+
     def _shut_down(self, shared: Sequence[threading.Thread]) -> None:
         """Parts under way get their results, results go to disk, what is on disk to the broker; then all ends."""
         self._phase = "stopping"
         systemd.stopping("Stopping: results under way are recorded and delivered.")
         gc.enable()
         self._tell()
+        self._commands.stop()
+        self._control.stop()
         self._surface.ask_to_stop(_SURFACE_STOPS_S)
         self._delivery.ask_to_stop()
         self._lines.stop()
@@ -193,7 +207,7 @@ class App:
         self._outbox.append(camera, "result", result.fields())
 
     def _recipes_of(self, model: str) -> list[RecipeConfig]:
-        return [recipe for recipe in self._config.recipes.values() if recipe.model == model]
+        return self._lines.recipes_of(model)
 
     # What others tell us, on their threads ----------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from appliance import scheduling
 from appliance.config import ApplianceConfig
-from appliance.inspection import CameraLine, InForce, LineSettings, Reporter, Result
+from appliance.inspection import CameraLine, InForce, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.acquisition import AcquisitionSettings
 from appliance.inspection.group import Group, GroupSettings
 from appliance.inspection.photo_eye import EyeSettings, PhotoEye
@@ -91,7 +91,6 @@ class Lines:
 
     def build(self) -> None:
         """Open the cameras. Nothing is triggered before go(), but by a camera itself."""
-        self._recipes.recall()
         for name in self._config.cameras:
             self._start_camera(name, None)
         for name in self._config.parts:
@@ -199,6 +198,10 @@ class Lines:
             detail = f"Not online: {', '.join(away)}." if away else ""
             groups[name] = group.tally.snapshot("offline" if away else "online", detail)
         return cameras, groups
+
+    def recipes_of(self, model: str) -> list[RecipeConfig]:
+        """Those that a version of this model has to fit."""
+        return self._recipes.of_model(model)
 
     def tally(self, name: str) -> Tally | None:
         """A camera's, or a group's, counters."""

@@ -6,7 +6,7 @@ from functools import partial
 
 from appliance.config import ApplianceConfig
 from appliance.errors import ApplianceError
-from appliance.inspection import InForce, Plan
+from appliance.inspection import InForce, Plan, RecipeConfig
 from appliance.inspection.quality import QualityGate
 from appliance.models import Models
 from appliance.recipe_memory import RecipeMemory, Remembered
@@ -33,11 +33,7 @@ class Recipes:
         self.config = config
         self._models = models
         self._memory = RecipeMemory(config.station.state_folder / "recipes.json")
-        self._remembered: dict[str, Remembered] = {}
-
-    def recall(self) -> None:
-        """At the start: what was in force when the line ended."""
-        self._remembered = self._memory.read()
+        self._remembered: dict[str, Remembered] = self._memory.read()
 
     def now(self, config: ApplianceConfig, camera: str) -> str:
         """What the camera was changed over to, where that still stands in the file; else what the file says."""
@@ -46,6 +42,13 @@ class Recipes:
         if kept is None or kept.configured != configured or kept.recipe not in config.recipes_of(camera):
             return configured
         return kept.recipe
+
+    def of_model(self, model: str) -> list[RecipeConfig]:
+        """Those that a version of this model has to fit: the ones in force; where none is, all that name it."""
+        config = self.config
+        now = {self.now(config, camera) for camera in config.cameras}
+        naming = [name for name, recipe in config.recipes.items() if recipe.model == model]
+        return [config.recipes[name] for name in ([name for name in naming if name in now] or naming)]
 
     def first(self, camera: str) -> InForce:
         """What a line begins with."""
