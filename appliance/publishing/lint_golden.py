@@ -79,14 +79,16 @@ def _sample(
     folder: Path, sample: Mapping[str, Any], labels: Sequence[str], said: Mapping[str, Any]
 ) -> Iterator[Finding]:
     where = str(GOLDEN / str(sample["file"]))
+    rows = 1
     try:
         spec = InputSpec.from_metadata(said["input"])
-        read_sample(folder / GOLDEN / str(sample["file"]), spec)
+        is_crop, is_frame = bool(sample.get("crop")), bool(sample.get("frame"))
+        rows = len(read_sample(folder / GOLDEN / str(sample["file"]), spec, is_crop=is_crop, is_frame=is_frame))
     except PublishError as problem:
         yield error("golden_picture", where, str(problem).rstrip("."), _MAKE)
     except (RecipeError, KeyError, TypeError, AttributeError):
         pass  # said of inspection.json already
-    tolerance, scores = sample.get("tolerance"), sample.get("scores")
+    tolerance = sample.get("tolerance")
     if not isinstance(tolerance, int | float) or not 0 < tolerance <= _TOLERANCE_MAX:
         yield error(
             "golden",
@@ -94,14 +96,24 @@ def _sample(
             f"its tolerance is {tolerance!r}, which is not in 0..{_TOLERANCE_MAX}",
             "Set it to 0.02 or so",
         )
-    if not isinstance(scores, list) or not all(isinstance(one, int | float) for one in scores):
+    yield from _scores(where, sample, rows, labels, said)
+
+
+def _scores(
+    where: str, sample: Mapping[str, Any], rows: int, labels: Sequence[str], said: Mapping[str, Any]
+) -> Iterator[Finding]:
+    given = sample.get("scores")
+    scores: list[Any] = given if isinstance(given, list) and given and isinstance(given[0], list) else [given]
+    if not all(isinstance(row, list) and all(isinstance(one, int | float) for one in row) for row in scores):
         yield error("golden", where, "it has no scores", _MAKE)
-    elif labels and len(scores) != len(labels):
-        yield error("golden", where, f"it has {len(scores)} scores for {len(labels)} labels", _ANEW)
-    elif labels and sample.get("label") not in labels:
+    elif len(scores) != rows:
+        yield error("golden", where, f"it has scores of {len(scores)} rows for {rows} regions or tiles", _ANEW)
+    elif labels and {len(row) for row in scores} != {len(labels)}:
+        yield error("golden", where, f"it has {len(scores[0])} scores for {len(labels)} labels", _ANEW)
+    elif labels and sample.get("label") not in labels and not (rows > 1 and sample.get("label") is None):
         yield error("golden", where, f"its label {sample.get('label')!r} is none of the model's", _ANEW)
-    elif labels:
-        yield from _judged(where, str(sample["label"]), scores, labels, said)
+    elif labels and rows == 1:
+        yield from _judged(where, str(sample["label"]), scores[0], labels, said)
 
 
 def _judged(

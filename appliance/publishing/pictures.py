@@ -35,13 +35,20 @@ def read_picture(file: Path) -> Pixels:
     return np.asarray(found, dtype=np.uint8)
 
 
-def read_sample(file: Path, spec: InputSpec) -> npt.NDArray[Any]:
-    """A stored sample as a batch of one: converted, scaled, not cut. Raises: PublishError where its size is another."""
+def read_sample(file: Path, spec: InputSpec, *, is_crop: bool = False, is_frame: bool = False) -> npt.NDArray[Any]:
+    """A stored sample as the model takes it: a batch of one; of every row where it is a whole frame.
+
+    Raises: PublishError where it is neither a crop nor a frame, and has another size than the model sees; or where the
+    frame does not hold the part.
+    """
     pixels = read_picture(file)
-    if pixels.shape[:2] != (spec.height, spec.width):
+    if not (is_crop or is_frame) and pixels.shape[:2] != (spec.height, spec.width):
         height, width = pixels.shape[:2]
         raise PublishError(f"{file} is {width}x{height}; the model sees {spec.width}x{spec.height}.")
-    return Preprocessor(spec.uncut()).apply(_frame(pixels)).copy()
+    try:
+        return Preprocessor(spec if is_frame else spec.uncut()).apply(_frame(pixels)).copy()
+    except FrameUnfit as problem:
+        raise PublishError(f"{file}: {problem}") from problem
 
 
 def store_sample(pixels: Pixels, spec: InputSpec, file: Path) -> None:

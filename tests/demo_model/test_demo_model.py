@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from appliance.inspection.plan import Plan
+from appliance.inspection.preprocess import preprocess_picture
 from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.result import Evaluation
 from appliance.runtimes.config import RuntimeConfig
@@ -52,7 +53,8 @@ def test_every_engine_gives_the_golden_scores(model):
     said = json.loads((GOLDEN / "samples.json").read_text())
     for sample in said["samples"]:
         picture = cv2.imread(str(GOLDEN / sample["file"]), cv2.IMREAD_GRAYSCALE)
-        scores = model.predict({said["input"]: picture[None, :, :, None]})[said["output"]][0]
+        shown = {**model.metadata["input"], "roi": None}
+        scores = model.predict({said["input"]: preprocess_picture(picture, shown, "Mono8")})[said["output"]][0]
         assert scores == pytest.approx(sample["scores"], abs=sample["tolerance"])
         assert KINDS[int(scores.argmax())] == sample["label"]
 

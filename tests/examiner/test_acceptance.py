@@ -26,10 +26,10 @@ def test_a_good_candidate_is_loaded_sealed_and_accepted(bench):
     assert any("no sockets" in sentence for sentence in loaded["sealed"])
     assert 10e6 < loaded["memory_bytes"] < 80e6
     report = examiner.next("accepted")["report"]
-    assert (report["passed"], report["golden_samples"], report["site_pictures"]) == (True, 5, 0)
+    assert (report["passed"], report["golden_samples"], report["site_pictures"]) == (True, 6, 0)
     assert report["golden_worst"] < report["golden_tolerance"] == 0.02
     assert report["golden_worst_sample"].endswith(".jpg")
-    assert [one.body["what"] for one in examiner.heard if one.kind == "progress"][-1] == "golden sample 5 of 5"
+    assert [one.body["what"] for one in examiner.heard if one.kind == "progress"][-1] == "golden sample 6 of 6"
     assert os.sched_getscheduler(examiner.candidate_pid()) == os.SCHED_IDLE
     assert len([*Path(f"/proc/{examiner.candidate_pid()}/task").iterdir()]) == 1
     examiner.link.send("stop", {})

@@ -59,7 +59,7 @@ def why(package, spec):
 
 def test_the_demo_models_samples_can_be_read(package, spec):
     found = golden.read(package, MODEL)
-    assert len(found.samples) == 5
+    assert len(found.samples) == 6
     for sample in found.samples:
         assert found.inputs(sample, spec).shape == (1, 500, 650, 1)
 
