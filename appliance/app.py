@@ -107,8 +107,8 @@ class App:
         self._commands = LineCommands(self._lines)
         self._control = self._commands.server(config.line_socket)
         self._recorded_row = 0
-        # When the verdicts that are not on disk yet were known, by camera; in the order of the results.
-        self._decided: defaultdict[str, deque[int]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
+        # Those that are not on disk yet, by camera; in their order.
+        self._decided: defaultdict[str, deque[Result]] = defaultdict(partial(deque, maxlen=config.outbox.queue_max))
 
     def run(self) -> int:
         """Start, run until told to stop, stop. Returns the process' exit code."""
@@ -203,7 +203,7 @@ class App:
     def _record(self, camera: str, result: Result) -> None:
         if not result.views:  # a combined one was counted view by view
             self._models.delivered.count(self._lines.model_of(result), result)
-        self._decided[camera].append(result.verdict_ns)
+        self._decided[camera].append(result)
         self._outbox.append(camera, "result", result.fields())
 
     def _recipes_of(self, model: str) -> list[RecipeConfig]:
@@ -218,8 +218,9 @@ class App:
         for message in messages:
             tally = self._lines.tally(message.camera)
             if tally is not None and message.topic == "result" and self._decided[message.camera]:
-                verdict_ns = self._decided[message.camera].popleft()
-                tally.observe("recorded", (message.committed_ns - verdict_ns) / 1e6)
+                result = self._decided[message.camera].popleft()
+                tally.observe("recorded", (message.committed_ns - result.verdict_ns) / 1e6)
+                self._commands.recorded(result.result_id)
 
     def _changed(self) -> None:
         self._wake.set()

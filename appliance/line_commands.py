@@ -1,13 +1,15 @@
 """What people and programs ask of the line, done: a part is triggered, the recipe is changed, and who did it is said.
 
-Nothing of this is on the way from a trigger to its verdict: it ends where a trigger begins, and where its result is
-handed over.
+Nothing of this is on the way from a trigger to its verdict: it ends where a trigger begins, and goes on when the result
+is on the disk.
 """
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -28,6 +30,7 @@ PER_S: Final = 200.0
 AT_ONCE: Final = 20
 WAITERS_MAX: Final = 8
 """So many may wait for a result at once; the others' connections stay free for triggers."""
+_RECENT: Final = 256
 
 
 class Steered(Protocol):
@@ -41,17 +44,13 @@ class Steered(Protocol):
 
 
 class _Part:
-    """One that was triggered here, and perhaps its result. Any thread."""
+    """One that was triggered here, and perhaps its result. Fields are set by one thread each."""
 
     def __init__(self) -> None:
         self.trigger_id = -1
         self.result: Result | None = None
-        self.is_out = threading.Event()
-
-    def take(self, result: Result) -> None:
-        """Called by the thread that knows it, which must not be kept: some microseconds."""
-        self.result = result
-        self.is_out.set()
+        self.is_over = threading.Event()
+        """Its result is on the disk, or nobody shall wait for it any more."""
 
 
 class LineCommands:
@@ -62,8 +61,13 @@ class LineCommands:
         self._parts: Once[_Part] = Once()
         self._changes: Once[Answer] = Once()
         self._waiters = threading.BoundedSemaphore(WAITERS_MAX)
-        self._under_way: set[_Part] = set()  # guarded by _lock
         self._lock = threading.Lock()
+        # guarded by _lock:
+        self._awaited_now: set[_Part] = set()
+        self._unrecorded: dict[str, _Part] = {}
+        """By result_id, those that are known and not on the disk."""
+        self._recorded: deque[str] = deque(maxlen=_RECENT)
+        """The newest on the disk: a result may be there before who waits for it is told of it."""
         self._stopping = False
 
     def server(self, path: Path) -> ControlServer:
@@ -82,12 +86,20 @@ class LineCommands:
         except (NotPossible, KeyConflict) as error:
             return Answer.refusal(409, str(error))
 
+    def recorded(self, result_id: str) -> None:
+        """This result is on the disk: who waits for it may hear it. Any thread; some microseconds."""
+        with self._lock:
+            self._recorded.append(result_id)
+            part = self._unrecorded.pop(result_id, None)
+        if part is not None:
+            part.is_over.set()
+
     def stop(self) -> None:
         """Nobody waits for a result any more."""
         with self._lock:
             self._stopping = True
-            for part in self._under_way:
-                part.is_out.set()
+            for part in self._awaited_now:
+                part.is_over.set()
 
     # A part --------------------------------------------------------------------------------------------------------
 
@@ -109,22 +121,33 @@ class LineCommands:
     def _triggered(self, request: Request) -> _Part:
         part = _Part()
         part.trigger_id = self._lines.trigger(
-            request.body["camera"], part_id=request.body.get("part_id"), on_result=part.take
+            request.body["camera"], part_id=request.body.get("part_id"), on_result=partial(self._known, part)
         )
         return part
 
+    def _known(self, part: _Part, result: Result) -> None:
+        """On the thread that knows it, which must not be kept: some microseconds."""
+        part.result = result
+        with self._lock:
+            if result.result_id not in self._recorded:
+                self._unrecorded[result.result_id] = part
+                if len(self._unrecorded) > _RECENT:  # the disk takes nothing: that is told elsewhere
+                    del self._unrecorded[next(iter(self._unrecorded))]
+                return
+        part.is_over.set()
+
     def _awaited(self, request: Request, part: _Part, wait_s: float) -> Answer:
         with self._lock:
-            if not self._stopping:
-                self._under_way.add(part)
-        try:
-            is_out = not self._stopping and part.is_out.wait(wait_s)
-        finally:
-            with self._lock:
-                self._under_way.discard(part)
-        if part.result is not None:
+            if self._stopping:
+                part.is_over.set()
+            self._awaited_now.add(part)
+        is_over = part.is_over.wait(wait_s)
+        with self._lock:
+            self._awaited_now.discard(part)
+            is_recorded = part.result is not None and part.result.result_id not in self._unrecorded
+        if is_over and is_recorded and part.result is not None:
             return Answer(200, {**_said(request, part), "result": part.result.fields()})
-        why = "the line is being stopped" if is_out or self._stopping else f"it did not come within {wait_s:g} s"
+        why = "the line is being stopped" if is_over else f"it did not come within {wait_s:g} s"
         sentence = f"Part {part.trigger_id} was triggered; its result is not known here: {why}. It goes out by MQTT."
         return Answer(504, {**_said(request, part), "error": sentence})
 

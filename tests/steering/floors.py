@@ -50,6 +50,10 @@ class Lines:
         self.triggered = []
         self.judges = True
         """False: results stay out."""
+        self.records = True
+        self.records_first = False
+        """The disk is faster than the thread that tells of the result."""
+        self.recorded = lambda _result_id: None
         self.bad_recipes = {"broken": "Recipe broken cannot be used now: no version of its model serves."}
         self.changing = threading.Event()
         self.changing.set()
@@ -69,10 +73,17 @@ class Lines:
         trigger_id = next(self._ids)
         self.triggered.append((name, part_id))
         if on_result is not None and self.judges:
-            thread = threading.Thread(target=lambda: on_result(result_of(name, trigger_id, part_id)))
+            thread = threading.Thread(target=self._judge, args=(result_of(name, trigger_id, part_id), on_result))
             self._threads.append(thread)
             thread.start()
         return trigger_id
+
+    def _judge(self, result, on_result):
+        if self.records_first:
+            self.recorded(result.result_id)
+        on_result(result)
+        if self.records and not self.records_first:
+            self.recorded(result.result_id)
 
     def recipes(self):
         return list(self.in_force.values())
@@ -125,6 +136,7 @@ class Floor:
         self.lines = Lines()
         self.socket = folder / "line.sock"
         self.commands = LineCommands(self.lines)
+        self.lines.recorded = self.commands.recorded
         self.server = self.commands.server(self.socket)
         self.client = ControlClient(self.socket, LINE)
         self.board = Board()

@@ -82,6 +82,15 @@ def test_a_flood_waits_outside_and_each_of_it_is_answered(tmp_path, monkeypatch)
         assert time.monotonic() - begun_s > (30 - 5 - 1) / 50.0
 
 
+def test_nobody_hears_of_a_result_before_it_is_on_the_disk(floor):
+    floor.lines.records = False
+    answer = floor.client.ask(trigger(wait_s=0.2), 5)
+    assert (answer.status, "it did not come within 0.2 s" in answer.body["error"]) == (504, True)
+    assert "result" not in answer.body
+    floor.lines.records_first = True
+    assert floor.client.ask(trigger(wait_s=10), 20).status == 200
+
+
 def test_a_stop_lets_nobody_wait(floor):
     floor.lines.judges = False
     answers = []

@@ -46,8 +46,9 @@ def broker(tmp_path):
 class Operator:
     """An MQTT client of the plant; `answers` is what came back to it."""
 
-    def __init__(self, broker, protocol=paho.MQTTv5):
+    def __init__(self, broker, protocol=paho.MQTTv5, base=BASE):
         self.answers = []
+        self.base = base
         self.client = paho.Client(CallbackAPIVersion.VERSION2, client_id="operator", protocol=protocol)
         self.is_5 = protocol == paho.MQTTv5
         ready = threading.Event()
@@ -68,9 +69,9 @@ class Operator:
                 properties.CorrelationData = correlation
             if user is not None:
                 properties.UserProperty = [("user", user)]
-        self.client.publish(f"{BASE}/{topic}", payload, qos=1, retain=retain, properties=properties).wait_for_publish(
-            10
-        )
+        self.client.publish(
+            f"{self.base}/{topic}", payload, qos=1, retain=retain, properties=properties
+        ).wait_for_publish(10)
 
     def answer(self, correlation):
         def found():
