@@ -66,20 +66,23 @@ def test_a_limit_for_each_class_and_region_keeps_the_rate_of_the_whole_part(regi
     draw = random.Random(9)
     powers = {"scratch": 3, "dent": 8, "stain": 20}
     broken = 0
-    for _ in range(DRAWS):
+    for _ in range(DRAWS // 2):
         parts = []
         for number in range(360):
             defects = {(at, label): draw.random() ** power for at in regions for label, power in powers.items()}
             rows = tuple((at, (0.5, *(defects[at, label] for label in powers))) for at in regions)
             parts.append(LabelledPart(f"{number}", f"{number}", True, None, rows))
-        placed = limits_for(Sample.of(parts, FOUR), false_reject=0.05)
+        # Bad parts that look good leave no empty space into which the limits could be moved for safety.
+        looks_good = tuple((at, (0.99, 0.001, 0.001, 0.001)) for at in regions)
+        parts += [LabelledPart(f"bad {n}", f"bad {n}", False, None, looks_good) for n in range(60)]
+        placed = limits_for(Sample.of(parts, FOUR), false_reject=0.05, escape=0.05)
         passes = 1.0
         for at in regions:
             for label, power in powers.items():
                 passes *= placed.limits.of(at).per_class[label] ** (1 / power)
         broken += 1 - passes > 0.05
         assert len(placed.not_ok_from) == 3 * len(regions)
-    assert broken <= NOISE
+    assert broken <= 11  # as unlikely, of 100
 
 
 def test_pictures_of_one_part_are_one_part():
