@@ -11,6 +11,7 @@ from typing import Any, Final
 from appliance.commissioning.choosing import Chosen, choose, needed_hz
 from appliance.commissioning.errors import CommissioningError
 from appliance.commissioning.exposure import exposure_s
+from appliance.commissioning.locating import Locating
 from appliance.commissioning.opening import explained
 from camera.checking import Finding, Level, pace, worst
 from camera.checking.findings import note, well, wrong
@@ -18,7 +19,6 @@ from camera.checking.motion import blur
 from camera.checking.network import Stream
 from camera.checking.picture import as_json, figures, light
 from camera.checking.surroundings import (
-    Surroundings,
     after,
     before,
     shares_interface,
@@ -27,13 +27,10 @@ from camera.checking.surroundings import (
 )
 from camera.checking.system import System
 from camera.checking.trial import Trial, take
-from camera.config import AnyConfig, GenicamConfig
-from camera.discovery import LOOKING, discover
 from camera.errors import CameraError
 from camera.protocol import CameraInfo
 from camera.supervised import SupervisedCamera
 
-_LOOK_S: Final = 1.5
 _OURS: Final = "net.core.rmem_max"
 """A driver's note on it is left out: `after` says it with the size of a picture."""
 
@@ -64,8 +61,10 @@ def check_camera(options: Namespace) -> int:
     elif (options.speed_mm_s or chosen.speed_mm_s) is None:
         raise CommissioningError("--mm-per-px needs --speed-mm-s: how fast the parts move.")
     report, system = _Report(options.json), System()
-    around = surroundings(chosen.settings, system, _found_address(chosen.settings, report))
-    ahead = before(around, system)
+    _progress("asking where the camera is", report)
+    located = Locating([chosen.settings, *(line.camera for line in chosen.neighbours.values())])
+    around = surroundings(chosen.settings, system, located.address(chosen.settings))
+    ahead = [*located.problems(), *before(around, system)]
     report.add(ahead)
     if any(one.what == "device" and one.level is Level.WRONG for one in ahead):
         return _conclude(chosen, report)
@@ -77,7 +76,13 @@ def check_camera(options: Namespace) -> int:
         report.add([wrong("camera", explained(error, chosen).rstrip("."))])
     finally:
         camera.end()
-    report.add(after(around, system, _streams(chosen, around, system, report, wanted_hz), _frame_bytes(report.trial)))
+    neighbours = [
+        name
+        for name, line in chosen.neighbours.items()
+        if shares_interface(surroundings(line.camera, system, located.address(line.camera)), around)
+    ]
+    streams = _streams(chosen, neighbours, report.trial, wanted_hz)
+    report.add(after(around, system, streams, _frame_bytes(report.trial)))
     report.add(_motion(chosen, options, report.info))
     return _conclude(chosen, report)
 
@@ -106,33 +111,18 @@ def _try(
         report.add([light(figures(frame.pixels, frame.pixel_format))])
 
 
-def _found_address(settings: AnyConfig, report: _Report) -> str:
-    """Where a GenICam camera is, by its driver's own list: the settings name it by serial number, or not at all."""
-    if not isinstance(settings, GenicamConfig):
-        return ""
-    _progress(f"asking {settings.driver} where the camera is", report)
-    (looked,) = discover(_LOOK_S, {settings.driver: LOOKING[settings.driver]})
-    if looked.problem:
-        report.add([wrong("driver", looked.problem.rstrip("."))])
-    wanted = settings.device
-    fitting = [one for one in looked.found if wanted is None or wanted in {one.device, one.serial, one.address}]
-    return fitting[0].address if len(fitting) == 1 else ""
-
-
 def _streams(
-    chosen: Chosen, around: Surroundings, system: System, report: _Report, wanted_hz: float | None
+    chosen: Chosen, neighbours: Sequence[str], trial: Trial | None, wanted_hz: float | None
 ) -> Sequence[Stream]:
     """This camera's, as measured, and its neighbours', taken to have pictures as large as this one's."""
-    frame_bytes = _frame_bytes(report.trial)
-    if report.trial is None or not frame_bytes:
+    frame_bytes = _frame_bytes(trial)
+    if trial is None or not frame_bytes:
         return []
-    rate = wanted_hz or pace.pace(report.trial).rate_hz or 0.0
-    neighbours = [
-        Stream(name, frame_bytes, (chosen.config and needed_hz(chosen.config, name)) or rate)
-        for name, line in chosen.neighbours.items()
-        if shares_interface(line.camera, around, system)
+    rate = wanted_hz or pace.pace(trial).rate_hz or 0.0
+    others = [
+        Stream(name, frame_bytes, (chosen.config and needed_hz(chosen.config, name)) or rate) for name in neighbours
     ]
-    return [Stream(chosen.name, frame_bytes, rate), *neighbours]
+    return [Stream(chosen.name, frame_bytes, rate), *others]
 
 
 def _frame_bytes(trial: Trial | None) -> int | None:

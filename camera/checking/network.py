@@ -150,4 +150,6 @@ def reach(address: str, interface: Interface | None, *, is_direct: bool | None) 
 
 
 def _mb(count: int) -> str:
+    if count < 100e3:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e6:.1f} MB" if count < 100e6 else f"{count / 1e6:.0f} MB"

@@ -80,12 +80,9 @@ def after(
     return findings
 
 
-def shares_interface(config: AnyConfig, around: Surroundings, system: System) -> bool:
-    """Whether another camera's pictures come by the same interface, as far as its settings tell."""
-    if around.interface is None or not isinstance(config, GenicamConfig | OpencvConfig):
-        return False
-    other = surroundings(config, system)
-    return other.interface is not None and other.interface.name == around.interface.name
+def shares_interface(one: Surroundings, other: Surroundings) -> bool:
+    """Whether the pictures of both come by the same interface, as far as is known."""
+    return one.interface is not None and other.interface is not None and one.interface.name == other.interface.name
 
 
 def _before_stream(config: OpencvConfig, around: Surroundings) -> list[Finding]:
