@@ -49,6 +49,7 @@ class DriverProcess:
                 start_new_session=True,
             )
             unless_started.pop_all()
+        self._ended = os.pidfd_open(self._process.pid)
         self._released = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._closing.settimeout(_CLOSE_S)
         self._settings = dict(settings)
@@ -130,33 +131,32 @@ class DriverProcess:
                 with suppress(ProcessLookupError, PermissionError):  # there is nothing left of it
                     os.killpg(self._process.pid, signal.SIGKILL)  # it, and what it has started
             code = self._process.wait()
+            if self._ended >= 0:
+                os.close(self._ended)
+                self._ended = -1
         if code == memory.EXIT_CODE:
             return f"its memory grew beyond {memory.limit_bytes() >> 20} MiB"
         return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
     def _has_ended(self, within_s: float = 0.0) -> bool:
         """It has, or does so in time. It is left a zombie, so that nobody else gets its number meanwhile."""
-        if self._process.returncode is not None:
+        if self._process.returncode is not None or self._ended < 0:
             return True
-        try:
-            ended = os.pidfd_open(self._process.pid)
-        except ProcessLookupError:
-            return True
-        try:
-            poll = select.poll()
-            poll.register(ended, select.POLLIN)
-            return bool(poll.poll(within_s * 1e3))
-        finally:
-            os.close(ended)
+        poll = select.poll()
+        poll.register(self._ended, select.POLLIN)
+        return bool(poll.poll(within_s * 1e3))
 
     def _await(self, call: str, deadline: float) -> None:
         """Until an answer can be read."""
         poll = select.poll()
         poll.register(self._requests, select.POLLIN)
         poll.register(self._released, select.POLLIN)
-        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1e3)
+        poll.register(self._ended, select.POLLIN)
+        ready = dict(poll.poll(max(0.0, deadline - time.monotonic()) * 1e3))
         if not ready:
             self.end(0.0)
             raise CameraLost(f"the camera's driver hangs in {call}() and was ended; it is started again")
-        if any(fd == self._released for fd, _ in ready):
+        if self._released in ready:
             raise CameraLost("the camera was closed")
+        if self._requests.fileno() not in ready:
+            raise EOFError  # dead, though something that it started keeps the socket open
