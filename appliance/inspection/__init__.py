@@ -1,7 +1,7 @@
 """Trigger, frame, verdict: what the box is for.
 
 `CameraLine` is one camera's way from trigger to result; `Plan` joins a recipe with a model; everything else is
-a step of the two.
+a step of the two. `preprocess_picture` is for training scripts: what a model sees of a picture on every box.
 """
 
 from appliance.inspection.canary import Canary
@@ -9,6 +9,7 @@ from appliance.inspection.errors import FrameUnfit, InspectionError, RecipeError
 from appliance.inspection.in_force import InForce
 from appliance.inspection.line import CameraLine, LineSettings
 from appliance.inspection.plan import Plan
+from appliance.inspection.preprocess import InputSpec, Preprocessor, preprocess_picture
 from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.report import Reporter
 from appliance.inspection.result import SCHEMA_PATH, Evaluation, Reason, Result
@@ -20,12 +21,15 @@ __all__ = [
     "Evaluation",
     "FrameUnfit",
     "InForce",
+    "InputSpec",
     "InspectionError",
     "LineSettings",
     "Plan",
+    "Preprocessor",
     "Reason",
     "RecipeConfig",
     "RecipeError",
     "Reporter",
     "Result",
+    "preprocess_picture",
 ]

@@ -172,7 +172,7 @@ class Result:
     evaluation: Evaluation
     reason: Reason | None
     detail: str
-    """One sentence for a person on why the part could not be judged, or who judged it more strictly; else empty."""
+    """For a person: why the part could not be judged, which of its regions failed, or who judged it more strictly."""
     classes: Sequence[ClassScore]
     """Highest score first."""
     model: ModelUsed | None

@@ -72,8 +72,6 @@ def test_area_and_bilinear_are_not_the_same(pictures, by_tensorflow):
 
 
 def test_training_needs_no_tensorflow_to_see_as_the_box_does():
-    program = (
-        "import sys; from appliance.inspection.preprocess import preprocess_picture; print('tensorflow' in sys.modules)"
-    )
+    program = "import sys; from appliance.inspection import preprocess_picture; print('tensorflow' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
     assert said.stdout.strip() == "False"
