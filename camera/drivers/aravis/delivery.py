@@ -43,19 +43,31 @@ class Delivery:
     last_at: float = field(default_factory=time.monotonic)
     """time.monotonic() of the last frame, or of start()."""
 
+    unasked: int = 0
+    """Frames that no trigger asked for: of one that was given before start(), or long ago."""
+
     def __post_init__(self) -> None:
         # GigE Vision 1 counts 16 bits and never 0; one of 64 bits is known by its first id that is larger.
         self._ids = FrameCounter(id_bits=16 if self.source.is_gige else 64, skips_zero=self.source.is_gige)
         self._moments = Moments()
         self.triggers = SoftwareTriggers(round(self.source.picture_s * 1e9))
 
-    def frame(self, grabbed: Grabbed) -> Frame:
-        """Called once for each, in order. Raises: CameraLost where the camera's own numbers make no sense."""
+    def frame(self, grabbed: Grabbed) -> Frame | None:
+        """Called once for each, in order. None: no trigger asked for it, so it is no part's, and is counted only.
+
+        Raises: CameraLost where the camera's own numbers make no sense.
+        """
         now = Now(time.monotonic_ns(), time.time_ns())
         self.last_at = now.monotonic_ns / 1e9
         source = self.source
         exposed_ns = self._exposed_ns(grabbed, now)
         sequence = self._sequence(grabbed.frame_id)
+        trigger = self.triggers.answered(exposed_ns) if source.is_triggered_here else None
+        if source.is_triggered_here and trigger is None:
+            self.unasked += 1
+            return None
+        if trigger is not None:
+            exposed_ns = max(exposed_ns, trigger[1])  # the clocks' mapping is no better than that
         status = FrameStatus.OK
         if grabbed.problem:
             status = FrameStatus.CORRUPT if grabbed.is_complete else FrameStatus.INCOMPLETE
@@ -68,7 +80,7 @@ class Delivery:
             exposed_utc_ns=now.utc_ns - now.monotonic_ns + exposed_ns,
             status=status,
             detail=_detail(grabbed),
-            trigger_sequence=self.triggers.answered(exposed_ns) if source.is_triggered_here else None,
+            trigger_sequence=None if trigger is None else trigger[0],
             received_ns=grabbed.popped_ns,
             device_frame_id=grabbed.frame_id,
             device_time_ns=grabbed.device_time_ns,

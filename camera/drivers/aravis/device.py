@@ -73,6 +73,18 @@ class Device:
         except FeatureRefused:
             return None
 
+    def ask_whether_alive(self) -> None:
+        """Where nothing was heard of it for half a second: one packet and its answer, or CameraLost after 0.8 seconds.
+
+        Before whatever libaravis sends, for it would wait 2.5 seconds for each answer.
+        """
+        if self.heart.quiet_s < Pulse.QUIET_S:
+            return
+        try:
+            self.heart.wait()
+        except Gone as gone:
+            raise CameraLost(f"the camera is gone: {gone}") from gone
+
     def stop_acquiring(self) -> None:
         """Also where it does not acquire, or is gone."""
         try:
@@ -80,30 +92,35 @@ class Device:
         except (CameraLost, FeatureRefused) as error:
             _log.info("the camera could not be told to stop: %s", error)
 
-    def let_go(self, *others: int) -> None:
-        """Give it back, after the `others` (GObjects that need it); at once, also where it is gone.
+    def end_stream(self, *objects: int) -> None:
+        """Have it stop, and unreference its stream; at once, also where it is gone.
 
         libaravis waits up to 5 seconds for the answers of a camera that is gone, which is then left to a thread.
         """
         try:
-            if self.heart.quiet_s > Pulse.QUIET_S:
-                self.heart.wait()
-        except Gone:
-            self.leave(*others)
+            self.ask_whether_alive()
+        except CameraLost:
+            self._unref_elsewhere(objects)
         else:
             self.stop_acquiring()
-            self._unref((*others, self.pointer))
-            self.heart.close()
+            self._unref(objects)
 
-    def leave(self, *others: int) -> None:
-        """As let_go(), on a thread that does the waiting: libaravis waits for answers that do not come."""
+    def let_go(self, *objects: int) -> None:
+        """As end_stream(), and give the camera back. Nothing can be asked of it afterwards."""
+        self.end_stream(*objects, self.pointer)
         self.heart.close()
-        pointers = (*others, self.pointer)
-        threading.Thread(target=self._unref, args=(pointers,), name="letting go", daemon=True).start()
+
+    def leave(self) -> None:
+        """Close one that this program does not control: it answers, but not to what libaravis sends it in the end."""
+        self.heart.close()
+        self._unref_elsewhere((self.pointer,))
 
     def _unref(self, pointers: tuple[int, ...]) -> None:
         for pointer in pointers:
             self._library.g_object_unref(pointer)
+
+    def _unref_elsewhere(self, pointers: tuple[int, ...]) -> None:
+        threading.Thread(target=self._unref, args=(pointers,), name="letting go", daemon=True).start()
 
 
 def open_device(library: Library, name: str | None) -> Device:

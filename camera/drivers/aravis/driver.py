@@ -22,8 +22,6 @@ from camera.protocol import CameraInfo
 
 _SLICE_S: Final = 0.05
 """So often a read() that waits looks whether the camera is there, and whether it was closed."""
-_QUIET_S: Final = 2.0
-"""After so long without a sign of life a trigger first asks for one: libaravis would wait 2.5 s for an answer."""
 
 
 class AravisCamera:
@@ -76,6 +74,7 @@ class AravisCamera:
         self._order.starting()
         with self._using:
             device = self._reached()
+            device.ask_whether_alive()
             try:
                 self._delivery = Delivery(self._source(device))
                 has_chunk = self._config.counter == "chunk"
@@ -94,15 +93,12 @@ class AravisCamera:
             device, _, delivery = self._acquiring()
             if delivery.triggers.waits(time.monotonic_ns()):
                 raise TriggerNotReady("the picture of the trigger before is not here yet")
+            device.ask_whether_alive()
             try:
-                if device.heart.quiet_s > _QUIET_S:
-                    device.heart.wait()
                 if self._is_ready_known and not device.features.read("AcquisitionStatus"):
                     raise TriggerNotReady("the camera says that it is not ready for a trigger")
                 fired_ns = time.monotonic_ns()
                 device.features.execute("TriggerSoftware")
-            except Gone as gone:
-                raise CameraLost(f"the camera is gone: {gone}") from gone
             except FeatureRefused as refused:
                 raise TriggerNotReady(f"the camera does not take the trigger: {refused}") from refused
             device.heart.felt()
@@ -115,10 +111,12 @@ class AravisCamera:
             with self._using:
                 device, stream, delivery = self._acquiring()
                 grabbed = stream.pop(min(left_s, _SLICE_S))
-                if grabbed is not None:
+                if grabbed is None:
+                    self._watch(device, delivery)
+                else:
                     device.heart.felt()
-                    return delivery.frame(grabbed)
-                self._watch(device, delivery)
+                    if (frame := delivery.frame(grabbed)) is not None:
+                        return frame
             if left_s <= 0:
                 raise CameraTimeout(f"no frame within {timeout_s:g} s")
 
@@ -128,20 +126,21 @@ class AravisCamera:
                 self._watch(self._device, self._delivery)
 
     def counters(self) -> Mapping[str, int]:
+        """See camera.protocol. Asks the camera whether it is there, where nobody else does. Raises: CameraLost."""
         with self._using:
-            now = self._stream.counters() if self._stream is not None else {}
+            if self._device is not None and self._stream is not None:
+                self._device.ask_whether_alive()
+            now = self._since_start()
             return {name: self._counted[name] + now.get(name, 0) for name in {**self._counted, **now}}
 
     def stop(self) -> None:
         self._order.stopped()
         with self._using:
+            self._counted.update(self._since_start())
             device, stream, self._stream, self._delivery = self._device, self._stream, None, None
             if device is None or stream is None:
                 return
-            device.stop_acquiring()
-            self._counted.update(stream.counters())
-            for pointer in stream.objects:
-                library().g_object_unref(pointer)
+            device.end_stream(*stream.objects)
 
     def close(self) -> None:
         self._order.closed()
@@ -149,6 +148,11 @@ class AravisCamera:
             device, stream, self._device, self._stream, self._delivery = self._device, self._stream, None, None, None
             if device is not None:
                 device.let_go(*(stream.objects if stream is not None else ()))
+
+    def _since_start(self) -> dict[str, int]:
+        if self._stream is None or self._delivery is None:
+            return {}
+        return {**self._stream.counters(), "unasked": self._delivery.unasked}
 
     def _reached(self) -> Device:
         self._order.check(started=False)

@@ -11,7 +11,9 @@ import socket
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 PORT: Final = 3956
@@ -27,6 +29,7 @@ _AGAIN_S: Final = 0.2
 _CONTROL: Final = 0x0A00
 """Control channel privilege: 0 where nobody controls the camera."""
 _SIOCGIFADDR: Final = 0x8915
+_INTERFACES: Final = Path("/proc/thread-self/net/dev")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ def identify(address: str, timeout_s: float = 3 * _AGAIN_S) -> Identity | None:
         deadline = time.monotonic() + timeout_s
         while (left_s := deadline - time.monotonic()) > 0:
             _send(asking, packet)
-            if (answer := _answer(asking, 1, min(left_s, _AGAIN_S))) is not None:
+            if (answer := _answer(asking, _DISCOVER, 1, min(left_s, _AGAIN_S))) is not None:
                 return _identity(answer, asking.getsockname()[0])
     return None
 
@@ -79,7 +82,7 @@ def search(timeout_s: float, is_enough: Callable[[Identity], bool] = lambda _: F
                     _send(one, _packet(_DISCOVER, 1), ("255.255.255.255", PORT))
             ready, _, _ = select.select(asking, [], [], max(0.0, min(deadline, next_s) - now))
             for one in ready:
-                if (answer := _answer(one, 1, 0.0)) is not None:
+                if (answer := _answer(one, _DISCOVER, 1, 0.0)) is not None:
                     identity = _identity(answer, one.getsockname()[0])
                     found.setdefault(identity.mac + identity.serial + identity.address, identity)
     finally:
@@ -93,7 +96,7 @@ def is_controlled(address: str) -> bool:
     with _towards(address) as asking:
         for _ in range(3):
             _send(asking, _packet(_READ_REGISTER, 1, struct.pack(">I", _CONTROL)))
-            if (answer := _answer(asking, 1, _AGAIN_S)) is not None and len(answer) >= 4:
+            if (answer := _answer(asking, _READ_REGISTER, 1, _AGAIN_S)) is not None and len(answer) >= 4:
                 return bool(struct.unpack_from(">I", answer)[0])
     raise OSError(f"no camera answers at {address}")
 
@@ -155,7 +158,7 @@ class Pulse:
         self._asking.close()
 
     def _look(self) -> None:
-        answer = _answer(self._asking, self._number, 0.0)
+        answer = _answer(self._asking, _READ_REGISTER, self._number, 0.0)
         if answer is None:
             return
         if len(answer) >= 4 and struct.unpack_from(">I", answer)[0] == 0:
@@ -186,16 +189,14 @@ def _into(interface: str) -> socket.socket | None:
 
 
 def _interfaces() -> list[str]:
-    """This computer's IPv4 addresses, one for each interface."""
+    """This computer's IPv4 addresses, one for each interface. Without netlink, which a sealed service may not use."""
     addresses = []
+    names = [line.partition(":")[0].strip() for line in _INTERFACES.read_text().splitlines()[2:]]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
-        for _, name in socket.if_nameindex():
+        for name in names:
             request = struct.pack("16s16x8x", name.encode()[:15])
-            try:
-                answer = fcntl.ioctl(asking, _SIOCGIFADDR, request)
-            except OSError:  # it has none
-                continue
-            addresses.append(socket.inet_ntoa(answer[20:24]))
+            with suppress(OSError):  # it has none
+                addresses.append(socket.inet_ntoa(fcntl.ioctl(asking, _SIOCGIFADDR, request)[20:24]))
     return addresses
 
 
@@ -214,7 +215,7 @@ def _send(asking: socket.socket, packet: bytes, to: tuple[str, int] | None = Non
         return
 
 
-def _answer(asking: socket.socket, number: int, timeout_s: float) -> bytes | None:
+def _answer(asking: socket.socket, command: int, number: int, timeout_s: float) -> bytes | None:
     """What the camera answered to that packet, without the header; None where it did not, or refused."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -227,8 +228,11 @@ def _answer(asking: socket.socket, number: int, timeout_s: float) -> bytes | Non
             select.select([asking], [], [], left_s)
             continue
         if len(data) >= _ANSWER.size:
-            status, _, _, answered = _ANSWER.unpack_from(data)
-            if answered == number:
+            status, kind, _, answered = _ANSWER.unpack_from(data)
+            if (kind, answered) == (
+                command + 1,
+                number,
+            ):  # not so: that it needs longer, or is an answer to the last one
                 return data[_ANSWER.size :] if status == 0 else None
 
 

@@ -41,16 +41,16 @@ class SoftwareTriggers:
             elif len(self._waiting) > 1:
                 self._waiting.popleft()
 
-    def answered(self, exposed_ns: int) -> int | None:
-        """The number of the trigger that a picture of that moment answers; None where nothing asked for it."""
+    def answered(self, exposed_ns: int) -> tuple[int, int] | None:
+        """(number, when fired) of the trigger that a picture of that moment answers; None: nothing asked for it."""
         latest_ns = exposed_ns + _TOLERANCE_NS
         if self._waiting and self._waiting[0][1] <= latest_ns:
             self._given_up.clear()
-            return self._waiting.popleft()[0]
+            return self._waiting.popleft()
         while self._given_up and self._given_up[-1][1] > latest_ns:
             self._given_up.pop()
         if not self._given_up:
             return None
-        number = self._given_up[-1][0]
+        late = self._given_up[-1]
         self._given_up.clear()
-        return number
+        return late

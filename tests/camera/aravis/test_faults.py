@@ -108,3 +108,36 @@ def test_the_newest_picture_is_never_older_than_a_moment_however_slow_the_reader
         assert frame.skipped_before > 10
     finally:
         camera.close()
+
+
+def test_a_camera_that_was_pulled_out_of_an_idle_line_is_known_before_the_next_part(supervise, simulator):
+    camera = started(supervise())
+    camera.trigger()
+    camera.read(5)
+    simulator.kill()
+    limit = time.monotonic() + 10
+    with pytest.raises(CameraLost, match="gone: it has not answered"):
+        count_on(camera, limit)
+
+
+def count_on(camera, limit):
+    """As the line does once a second while no part comes."""
+    while time.monotonic() < limit:
+        camera.counters()
+        threading.Event().wait(0.3)
+
+
+def test_a_picture_that_no_trigger_asked_for_is_no_parts_picture(make):
+    """The simulator remembers a trigger over stop and start, and answers it then."""
+    camera = started(make())
+    for _ in range(10):
+        camera.trigger()
+        camera.stop()
+        camera.start()
+        with pytest.raises(CameraTimeout):
+            camera.read(0.2)
+        if camera.counters()["unasked"]:
+            break
+    assert camera.counters()["unasked"] >= 1
+    camera.trigger()
+    assert camera.read(5).trigger_sequence == 0

@@ -13,8 +13,8 @@ MS = 1_000_000
 def test_pictures_answer_triggers_in_their_order():
     triggers = SoftwareTriggers(100 * MS)
     assert [triggers.fire(at * MS) for at in (0, 20)] == [0, 1]
-    assert triggers.answered(25 * MS) == 0, "it was read out while the second was exposed"
-    assert triggers.answered(40 * MS) == 1
+    assert triggers.answered(25 * MS) == (0, 0), "it was read out while the second was exposed"
+    assert triggers.answered(40 * MS) == (1, 20 * MS)
     assert triggers.answered(60 * MS) is None, "nothing asked for it"
 
 
@@ -24,7 +24,7 @@ def test_a_trigger_without_a_picture_is_waited_for_and_then_given_up():
     assert triggers.waits(99 * MS)
     assert not triggers.waits(101 * MS)
     triggers.fire(150 * MS)
-    assert triggers.answered(170 * MS) == 1, "the camera had left out the first"
+    assert triggers.answered(170 * MS) == (1, 150 * MS), "the camera had left out the first"
 
 
 def test_a_picture_that_comes_after_its_trigger_was_given_up_is_not_taken_for_the_next_part():
@@ -32,8 +32,8 @@ def test_a_picture_that_comes_after_its_trigger_was_given_up_is_not_taken_for_th
     triggers.fire(0)
     assert not triggers.waits(150 * MS)
     triggers.fire(150 * MS)
-    assert triggers.answered(90 * MS) == 0
-    assert triggers.answered(170 * MS) == 1
+    assert triggers.answered(90 * MS) == (0, 0)
+    assert triggers.answered(170 * MS) == (1, 150 * MS)
 
 
 def test_exposures_that_never_arrived_take_their_triggers_with_them():
@@ -41,7 +41,7 @@ def test_exposures_that_never_arrived_take_their_triggers_with_them():
     for at in (0, 10, 20):
         triggers.fire(at * MS)
     triggers.lost(2)
-    assert triggers.answered(35 * MS) == 2
+    assert triggers.answered(35 * MS) == (2, 20 * MS)
 
 
 def test_a_picture_that_waited_is_dated_by_its_first_packet():
