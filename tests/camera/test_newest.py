@@ -15,7 +15,9 @@ SMALL = {"driver": "virtual", "width_px": 96, "height_px": 60, "latency_s": 0.00
 FREE = {**SMALL, "trigger": "timed", "takt_s": TAKT_S, "frames": "newest"}
 
 
-@pytest.fixture(params=[make_camera, SupervisedCamera], ids=["here", "supervised"])
+@pytest.fixture(
+    params=[make_camera, pytest.param(SupervisedCamera, marks=pytest.mark.slow)], ids=["here", "supervised"]
+)
 def make(request):
     made = []
 

@@ -12,7 +12,7 @@ OPEN_S = 0.5
 WHY_S = 2.0
 BUSY_S = 4.0
 """What a busy computer may add, and the child's process to start."""
-SCHEMES = pytest.mark.parametrize("scheme", ["rtsp", "http"])
+SCHEMES = pytest.mark.parametrize("scheme", ["rtsp", pytest.param("http", marks=pytest.mark.slow)])
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def test_somebody_listens_and_says_nothing(scheme, refused):
     assert OPEN_S <= took_s < OPEN_S + WHY_S + BUSY_S
 
 
+@pytest.mark.slow
 @SCHEMES
 def test_packets_to_the_camera_get_lost(scheme, refused):
     with ExitStack() as sockets:

@@ -63,14 +63,13 @@ def raised(kind: type[CameraError], call: Callable[[], object]) -> str:
 def lost(camera, within_s: float) -> str:
     """Read until the camera is lost."""
     limit = time.monotonic() + within_s
-    while time.monotonic() < limit:
-        try:
-            camera.read(0.5)
-        except CameraTimeout:
-            continue
-        except CameraLost as error:
-            return str(error)
-    raise AssertionError(f"not lost within {within_s} s")
+
+    def read_on() -> None:
+        while time.monotonic() < limit:
+            with suppress(CameraTimeout):
+                camera.read(0.5)
+
+    return raised(CameraLost, read_on)
 
 
 def it_tells_its_name_and_formats(path: str) -> None:
@@ -105,7 +104,7 @@ def pictures_are_dated_by_the_kernels_clock(path: str) -> None:
         frames = [camera.read(5) for _ in range(10)]
     for frame in frames:
         assert frame.device_clock == "monotonic"
-        assert frame.exposed_ns == frame.device_time_ns
+        assert abs(frame.exposed_ns - frame.device_time_ns) < 0.05e9, "vivid dates a little ahead"
         assert 0 <= frame.received_ns - frame.exposed_ns < BUSY_S * 1e9
     exposed = [frame.exposed_ns for frame in frames]
     assert exposed == sorted(set(exposed))
