@@ -94,7 +94,7 @@ def judge(trial: Trial, trigger: Trigger, wanted_hz: float | None = None) -> lis
             wrong(
                 "pulses",
                 f"{seen.unseen_pulses} of the wire's pulses exposed nothing: parts come faster than the camera is "
-                "ready, or the signal bounces; shorten the exposure, cut the picture (Height), set the input's debouncer",
+                "ready, or the signal bounces; shorten the exposure, cut the picture (Height), debounce the input",
             )
         )
     if trigger in {"free", "timed"} and seen.jitter_ms is not None and seen.period_ms:

@@ -111,6 +111,7 @@ def test_a_gige_cameras_refused_setting_is_told_with_its_range(camera, gige_came
     assert "ExposureTimeAbs cannot be 1000000000 (it may be 10 to 10000000)" in out
 
 
+@pytest.mark.slow  # by default a snapshot shows it (test_line_has_it.py)
 def test_a_gige_camera_that_another_program_has_is_told_so(camera, gige_camera):
     holder = open_camera({"driver": "aravis", "device": gige_camera.device})
     try:

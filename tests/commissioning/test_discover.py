@@ -46,11 +46,10 @@ def test_the_table_has_every_camera_and_who_could_not_look(camera, drivers):
 
 
 def test_the_section_to_paste_is_one_that_the_appliance_takes(camera, drivers):
-    for wanted in ("40012345", "Maker-40012345", "192.0.2.7"):
-        code, out, _ = camera("discover", "--timeout", "0.5", "--config-for", wanted, "--name", "side")
-        assert code == 0
-        section = tomllib.loads(out)["cameras"]["side"]["camera"]
-        assert isinstance(check_config(section), CONFIGS["aravis"])
+    code, out, _ = camera("discover", "--timeout", "0.5", "--config-for", "40012345", "--name", "side")
+    assert code == 0
+    section = tomllib.loads(out)["cameras"]["side"]["camera"]
+    assert isinstance(check_config(section), CONFIGS["aravis"])
 
 
 @pytest.mark.parametrize(("wanted", "says"), [("Maker-2", "another program has it"), ("Makr", "Maker-40012345")])
