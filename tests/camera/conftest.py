@@ -16,7 +16,14 @@ def pictures(tmp_path) -> Path:
     return tmp_path / "pictures"
 
 
-@pytest.fixture(params=["virtual", "folder", "virtual supervised", "folder supervised"])
+@pytest.fixture(
+    params=[
+        "virtual",
+        "folder",
+        pytest.param("virtual supervised", marks=pytest.mark.slow),
+        pytest.param("folder supervised", marks=pytest.mark.slow),
+    ]
+)
 def make(request, pictures):
     """Makes a camera of each driver without a sensor, here and in a process of its own, closed at the test's end."""
     made = []

@@ -96,7 +96,7 @@ def held():
     return files, maps, threading.active_count(), len(descendants(os.getpid()))
 
 
-@pytest.mark.parametrize("times", [8, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("times", [4, pytest.param(100, marks=[pytest.mark.slow, pytest.mark.timeout(900)])])
 def test_killed_drivers_leave_nothing_behind_and_each_is_replaced(supervise, times):
     camera = supervise()
     shot(started(camera))
@@ -120,9 +120,9 @@ def test_killed_drivers_leave_nothing_behind_and_each_is_replaced(supervise, tim
     ("what", "sentence"),
     [
         ("segfaults", "killed by signal 11"),
-        ("aborts", "killed by signal 6"),
+        pytest.param("aborts", "killed by signal 6", marks=pytest.mark.slow),
         ("raises", "exit code 1"),
-        ("exits", "exit code 3"),
+        pytest.param("exits", "exit code 3", marks=pytest.mark.slow),
     ],
 )
 def test_a_driver_that_crashes_is_lost_and_a_new_one_works(wicked, what, sentence):
@@ -191,6 +191,7 @@ def test_close_ends_a_read_that_hangs_in_the_driver(supervise):
     assert "closed" in sentence
 
 
+@pytest.mark.slow
 def test_a_driver_that_does_not_close_is_ended_all_the_same(wicked):
     camera = wicked("never_closes")
     shot(camera)
@@ -254,7 +255,7 @@ def test_the_pipeline_of_a_killed_driver_ends_with_it(supervise):
     assert shot(started(camera)).sequence == 0
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGKILL,), (signal.SIGSTOP,)])
+@pytest.mark.parametrize("signals", [pytest.param((signal.SIGKILL,), marks=pytest.mark.slow), (signal.SIGSTOP,)])
 def test_other_cameras_go_on_untouched(supervise, signals):
     """One is killed or halted, and replaced; the other, at 50 pictures a second, loses none and none is late."""
     ill = started(supervise())
