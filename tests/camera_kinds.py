@@ -58,7 +58,7 @@ def _aravis(_folder: Path) -> Iterator[Kind]:
         size = [["Width", 256], ["Height", 128]]
         settings = {"driver": "aravis", "device": simulator.device, "settings": size}
         free = {"trigger": "free", "settings": [*size, ["AcquisitionFrameRate", 25.0]]}
-        yield Kind("aravis", settings, free, simulator.kill, simulator.start, takes_bursts=False)
+        yield Kind("aravis", settings, free, simulator.kill, simulator.start)
 
 
 def leave_alarms_to_pylon() -> None:
