@@ -74,8 +74,9 @@ def learn(pictures: Sequence[Measures]) -> Learnt:
     The rule: a limit lies five standard deviations from the median, half of one beyond the outermost good picture, and
     a least room away, whichever is furthest. The deviation is a robust one, of its side alone: the distance from the
     median to the 5 % (95 %) quantile, over 1.645; so one odd picture does not widen it, and a lopsided measure is not
-    taken for a bell. A cell's bounds are its 0.5 % and 99.5 % quantiles with a little room; how far pictures lie
-    outside is tried on pictures that had no part in the bounds, and half as much again is allowed.
+    taken for a bell. The odd picture itself is still within the limits, for somebody says that it is good; it is named.
+    A cell's bounds are its 0.5 % and 99.5 % quantiles with a little room; how far pictures lie outside is tried on
+    pictures that had no part in the bounds, and half as much again is allowed.
     """
     outside, rejected = _tried(pictures)
     values = _limits(pictures, outside)

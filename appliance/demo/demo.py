@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -252,6 +253,11 @@ class Demo:
         lines = ["# Written by `appliance demo`; a start for your own. All keys: appliance example-config"]
         for name, values in sections.items():
             lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+        if self._settings.pictures is None and self._settings.model is None:
+            lines += [
+                "",
+                resources.files("appliance.demo").joinpath("quality.toml").read_text(encoding="utf-8").rstrip(),
+            ]
         (self._state / "appliance.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
