@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--gop", type=int, default=0, help="frames from one key frame to the next")
     parser.add_argument("--still", action="store_true", help="the same below the blocks, byte by byte")
+    parser.add_argument("--audio", action="store_true", help="a second stream, with sound")
     parser.add_argument("--login", default="", help="NAME:PASSWORD")
     options = parser.parse_args()
     Gst.init(None)
@@ -89,7 +90,8 @@ def main() -> None:
     factory.set_launch(
         "( appsrc name=source is-live=true do-timestamp=true format=time ! x264enc tune=zerolatency "
         f"speed-preset=ultrafast key-int-max={options.gop or options.fps} bitrate=4000 threads=1 "
-        "! rtph264pay name=pay0 pt=96 config-interval=1 )"
+        "! rtph264pay name=pay0 pt=96 config-interval=1 "
+        + ("audiotestsrc is-live=true ! alawenc ! rtppcmapay name=pay1 pt=8 )" if options.audio else ")")
     )
     factory.set_shared(True)
     factory.connect("media-configure", source.configure)

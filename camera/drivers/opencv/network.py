@@ -97,8 +97,11 @@ def wrong_size(config: OpencvConfig, size: tuple[int, int]) -> CameraConfigError
 
 
 def _connect(config: OpencvConfig, deadline: float) -> cv2.VideoCapture:
-    """Without nobuffer: with it FFmpeg throws away what it has looked at and waits for the next key frame, seconds."""
-    options = f"rtsp_transport;{config.transport}|flags;low_delay|fpsprobesize;0"
+    """Without nobuffer: with it FFmpeg throws away what it has looked at and waits for the next key frame, seconds.
+
+    Without sound: a second stream would move the first one's times at the sender's first report.
+    """
+    options = f"rtsp_transport;{config.transport}|allowed_media_types;video|flags;low_delay|fpsprobesize;0"
     url = address(config)
     with _OPENING:
         open_ms = max(100, round((deadline - time.monotonic()) * 1e3))

@@ -111,6 +111,26 @@ def test_the_senders_clock_tells_how_old_a_picture_is(serve, make):
         assert frame.device_time_ns is not None
 
 
+@pytest.mark.slow
+def test_who_comes_long_before_the_next_key_frame_waits_for_it(serve, make):
+    server = serve("rtsp", "--gop", "90")
+    first, second = make(server.url), make(server.url, trigger="free")
+    first.open()
+    threading.Event().wait(0.5)
+    began = time.monotonic()
+    started(second)
+    assert time.monotonic() - began > 1.6, "longer than read_timeout_s, or this shows nothing"
+    assert age_s(second.read(3).pixels) < 0.7
+
+
+@pytest.mark.slow
+def test_a_camera_with_sound_is_asked_for_its_pictures_only(serve, make):
+    camera = started(make(serve("rtsp", "--audio").url, trigger="free"))
+    frames = [camera.read(3) for _ in range(30)]
+    assert all(age_s(frame.pixels) < 5 for frame in frames)
+    assert camera.counters()["stale"] == 0
+
+
 @HTTP
 def test_grey_pictures_are_grey_and_read_only(scheme, serve, make):
     camera = started(make(serve(scheme).url, trigger="free", pixel_format="Mono8"))
