@@ -32,7 +32,8 @@ def judge_pictures(
 
     Raises: CommissioningError where the folders do not say what the parts are.
     """
-    gate = QualityGate(recipe.quality)
+    # In which format a file is stored says nothing of the camera's.
+    gate = QualityGate(recipe.quality.model_copy(update={"pixel_format": None}))
     parts: list[LabelledPart] = []
     unfit: Counter[str] = Counter()
     pictures = _listed(folder, classes)

@@ -11,6 +11,7 @@ import pytest
 import tomllib
 from running import DEMO_MODEL
 
+from appliance.cli import main
 from appliance.commissioning.calibrate import add_calibrate
 from appliance.config import load_config
 from appliance.errors import ApplianceError
@@ -143,6 +144,23 @@ def test_what_the_pictures_cannot_show_is_refused_and_nothing_is_written(station
     assert (box / "appliance.toml").read_text() == before
     told = capsys.readouterr().out
     assert re.search(r"false rejects: good parts NotOK +\d of 24, at most", told), "what holds now is told all the same"
+
+
+def test_a_refusal_is_a_sentence_and_an_exit_code(station, box, capsys):
+    options = ["--config", box / "appliance.toml", "--recipe", "part", "--pictures", station / "pictures"]
+    assert main(["recipe", "calibrate", *map(str, options), "--max-escape", "0.1%", "--json"]) == 1
+    told = capsys.readouterr()
+    assert "0 of 9 bad parts shows at most 28.3 %; for 0.1 % with 95 % confidence 2995 of them" in told.err
+    assert json.loads(told.out)["limits"] is None
+    assert json.loads(told.out)["refused"] in told.err
+
+
+def test_pictures_that_the_line_would_not_judge_are_left_out_and_said_so(station, box, capsys):
+    with (box / "appliance.toml").open("a") as file:
+        file.write("[recipes.part.quality]\nmin_brightness = 250\n")
+    with pytest.raises(ApplianceError, match="no good part in the sample"):
+        run(box, "--pictures", station / "pictures", "--max-false-reject", "13%")
+    assert "33 picture(s) left out, the line would not judge them: FRAME_TOO_DARK" in capsys.readouterr().out
 
 
 def test_pictures_in_a_folder_of_their_own_count_as_one_part(station, box, capsys):
