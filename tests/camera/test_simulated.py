@@ -4,7 +4,6 @@ import itertools
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 

