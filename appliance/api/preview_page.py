@@ -138,7 +138,8 @@ _SCRIPT: Final = """
 "use strict";
 const id = name => document.getElementById(name);
 const stage = id("stage"), picture = id("picture"), marks = id("marks");
-let about = {regions: {}}, state = {}, number = -1, size = null, view = null, region = null, dragged = null;
+let about = {regions: {}}, state = {}, number = -1, size = null, region = null, dragged = null;
+let view = null, drawn = null;  // the piece that is asked for, and the one that is shown; null: all
 let best = 0, bestOf = "", clipped = false, paused = false;
 const say = (name, text, look) => { id(name).textContent = text; if (look !== undefined) id(name).className = look; };
 const percent = share => (share * 100).toFixed(share < 0.0995 ? 1 : 0) + " %";
@@ -178,12 +179,13 @@ async function draw(blob, shownView) {
   const bitmap = await createImageBitmap(blob);
   if (!size || size[0] !== state.width || size[1] !== state.height) {
     size = [state.width, state.height];
-    if (view) view = null;
+    view = shownView = null;
   }
   picture.width = bitmap.width;
   picture.height = bitmap.height;
   picture.getContext("2d").drawImage(bitmap, 0, 0);
   bitmap.close();
+  drawn = shownView;
   number = state.number;
   document.body.dataset.number = number;
   mark();
@@ -202,7 +204,7 @@ function tell() {
   say("of", where);
   say("light", where);
   if (bestOf !== String(part())) { best = 0; bestOf = String(part()); }
-  best = Math.max(best, state.focus);
+  if (!state.problem) best = Math.max(best, state.focus);
   const share = best ? state.focus / best : 0;
   say("focus", state.focus.toFixed(state.focus < 100 ? 1 : 0));
   say("share", percent(share) + " of best");
@@ -231,13 +233,15 @@ function drawHistogram() {
 
 function mark() {
   if (!size) return;
-  const [x, y, width] = view || whole(), ratio = devicePixelRatio;
+  const [x, y, width] = drawn || whole(), ratio = devicePixelRatio;
   marks.width = stage.clientWidth * ratio;
   marks.height = stage.clientHeight * ratio;
   const pen = marks.getContext("2d"), scale = marks.width / width;
   const box = (rectangle, colour, text, dash) => {
     pen.strokeStyle = colour; pen.lineWidth = 2 * ratio; pen.setLineDash(dash);
     const [left, top] = [(rectangle[0] - x) * scale, (rectangle[1] - y) * scale];
+    const [right, under] = [left + rectangle[2] * scale, top + rectangle[3] * scale];
+    if (left > marks.width || top > marks.height || right < 0 || under < 0) return;
     pen.strokeRect(left, top, rectangle[2] * scale, rectangle[3] * scale);
     pen.font = 600 + " " + 13 * ratio + "px system-ui, sans-serif";
     const wide = pen.measureText(text).width + 10 * ratio, high = 19 * ratio;
@@ -251,7 +255,7 @@ function mark() {
 }
 
 function at(event) {
-  const place = stage.getBoundingClientRect(), [x, y, width] = view || whole();
+  const place = stage.getBoundingClientRect(), [x, y, width] = drawn || whole();
   const scale = width / place.width;
   return [x + (event.clientX - place.left) * scale, y + (event.clientY - place.top) * scale];
 }
