@@ -14,7 +14,7 @@ from appliance.api.serving_config import ServingConfig
 from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
-from appliance.line_config import LineConfig, PartsConfig
+from appliance.line_config import GateConfig, LineConfig, PartsConfig
 from appliance.outbox.config import MqttConfig, OutboxConfig
 from appliance.registry.config import DeliveryConfig, ModelDeliveryConfig
 
@@ -132,10 +132,15 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     def _check_deadlines(self, camera: str) -> None:
         line = self.cameras[camera]
         for name in line.recipes or (line.recipe,):
-            if self.recipes[name].deadline_ms is None and line.gate is None:
+            if not self._has_deadline(camera, name):
                 raise ValueError(
-                    f"recipes.{name} has no deadline_ms, and cameras.{camera} no gate from which one follows; set one"
+                    f"recipes.{name} has no deadline_ms, and cameras.{camera} neither gate nor takt_ms from which one "
+                    "follows; set one"
                 )
+
+    def _has_deadline(self, camera: str, recipe: str) -> bool:
+        known = (self.recipes[recipe].deadline_ms, self._gate_of(camera), self._takt_of(camera))
+        return any(one is not None for one in known)
 
     def _check_parts(self) -> None:
         grouped: dict[str, str] = {}
@@ -188,13 +193,28 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         line = self.cameras[camera]
         if line.recipes is not None:
             return list(line.recipes)
-        return [name for name in self.recipes if self.recipes[name].deadline_ms is not None or line.gate is not None]
+        return [name for name in self.recipes if self._has_deadline(camera, name)]
 
     def deadline_ms(self, camera: str, recipe: str) -> float:
-        """From the trigger to the moment the gate has to know: the sooner of the recipe's and the gate's."""
-        gate = self.cameras[camera].gate
-        given = (self.recipes[recipe].deadline_ms, None if gate is None else gate.deadline_ms)
-        return min(one for one in given if one is not None)
+        """From the trigger to the moment the gate has to know: the sooner of the recipe's and the gate's.
+
+        Where neither says so it is the takt: a verdict that takes longer than that keeps up with no line.
+        """
+        gate = self._gate_of(camera)
+        given = [self.recipes[recipe].deadline_ms, None if gate is None else gate.deadline_ms]
+        said = [one for one in given if one is not None] or [self._takt_of(camera)]
+        return min(one for one in said if one is not None)
+
+    def _group_of(self, camera: str) -> PartsConfig | None:
+        return next((parts for parts in self.parts.values() if camera in parts.cameras), None)
+
+    def _takt_of(self, camera: str) -> float | None:
+        group = self._group_of(camera)
+        return self.cameras[camera].takt_ms if group is None else group.takt_ms
+
+    def _gate_of(self, camera: str) -> GateConfig | None:
+        group = self._group_of(camera)
+        return self.cameras[camera].gate if group is None else group.gate or self.cameras[camera].gate
 
     def config_id(self, camera: str, recipe: str | None = None) -> str:
         """Digest of everything that decides one camera's verdicts, besides the model version itself.

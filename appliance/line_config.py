@@ -8,7 +8,7 @@ from camera.config import CameraConfig
 
 
 class GateConfig(BaseModel, extra="forbid", frozen=True):
-    """Where the reject gate is: from it follows how long a verdict may take."""
+    """Where the reject gate is: from it follows how long a verdict may take, whatever the recipe allows."""
 
     distance_mm: float = Field(gt=0, le=1e6, description="from where the part is when it is exposed to the gate")
     speed_mm_s: float = Field(gt=0, le=1e6, description="of the belt, at its fastest")

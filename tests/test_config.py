@@ -100,7 +100,6 @@ def test_relative_paths_are_relative_to_the_file(written, tmp_path):
         ("deadline_ms = 100", "deadlin_ms = 100", ["recipes.flange.deadlin_ms = 100", "Did you mean deadline_ms?"]),
         ("deadline_ms = 100", 'deadline_ms = "fast"', ["recipes.flange.deadline_ms", "'fast'", "milliseconds"]),
         ("deadline_ms = 100", "deadline_ms = -1", ["recipes.flange.deadline_ms is -1", "greater than 0"]),
-        ("deadline_ms = 100", "", ["recipes.flange has no deadline_ms", "no gate"]),
         ('driver = "virtual"', 'driver = "virtal"', ["cameras.top.camera.driver", "'virtal'", "Did you mean virtual?"]),
         ('driver = "virtual"', 'driver = "virtual"\nsed = 1', ["cameras.top.camera.sed = 1", "Did you mean seed?"]),
         ('driver = "virtual"', 'driver = "folder"', ["cameras.top.camera.folder is missing"]),
@@ -195,6 +194,13 @@ def test_a_deadline_follows_from_the_gate_and_the_sooner_one_counts(written):
     assert config.deadline_ms("top", "flange") == 100.0
     said = refusal(written(GOOD.replace("takt_ms = 500", f"takt_ms = 500\n{gate.replace('70', '170')}", 1)))
     assert "nothing is left for a verdict" in said
+
+
+def test_where_nothing_else_says_so_the_takt_is_the_deadline(written):
+    text = GOOD.replace("deadline_ms = 100", "", 1)
+    assert load_config(written(text)).deadline_ms("top", "flange") == 500.0
+    said = refusal(written(text.replace("takt_ms = 500", 'trigger = "command"', 1)))
+    assert "recipes.flange has no deadline_ms, and cameras.top neither gate nor takt_ms" in said
 
 
 def test_a_wire_to_the_camera_and_a_timer_do_not_go_together(written):

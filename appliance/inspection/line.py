@@ -162,12 +162,18 @@ class CameraLine:
                 gc.collect(1)  # between two parts, never during one: the collector is off otherwise
 
     def _inspect(self, part: Part, frame: Frame) -> None:
-        result = self._if_kept(self._station.inspect(part, frame))
+        result = self._in_time(part, self._if_kept(self._station.inspect(part, frame)))
         self.ledger.settle(part, result)
         if result.evaluation is not Evaluation.UNDEFINED:
             self._inferred_ns = time.monotonic_ns()
             self.beats += 1
         self._show(frame, result)
+
+    def _in_time(self, part: Part, result: Result) -> Result:
+        """A part whose time is over does not pass, also where the deadline's thread has not said so yet."""
+        if result.evaluation is Evaluation.OK and time.monotonic_ns() > part.deadline_ns:
+            return self._given_up(part)
+        return result
 
     def _if_kept(self, result: Result) -> Result:
         """The result, where it can be kept."""
