@@ -201,9 +201,10 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         Where neither says so it is the takt: a verdict that takes longer than that keeps up with no line.
         """
         gate = self._gate_of(camera)
-        given = [self.recipes[recipe].deadline_ms, None if gate is None else gate.deadline_ms]
-        said = [one for one in given if one is not None] or [self._takt_of(camera)]
-        return min(one for one in said if one is not None)
+        given = (self.recipes[recipe].deadline_ms, None if gate is None else gate.deadline_ms)
+        said = [one for one in given if one is not None]
+        takt_ms = self._takt_of(camera)
+        return min(said) if said or takt_ms is None else takt_ms
 
     def _group_of(self, camera: str) -> PartsConfig | None:
         return next((parts for parts in self.parts.values() if camera in parts.cameras), None)
