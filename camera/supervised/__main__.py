@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from typing import Any, Final
 
@@ -113,7 +114,16 @@ def _close_when_told(closing: socket.socket, camera: Camera) -> None:
 
 
 def main() -> None:
-    """See the module."""
+    """See the module. A crash ends the process at once: a library's threads may hang where an interpreter tidies up."""
+    try:
+        _run()
+    except BaseException:  # noqa: BLE001  # the boundary: whatever it is ends this process, and its parent starts another
+        traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(1)
+
+
+def _run() -> None:
     memory.end_this_one_first()
     cv2.setNumThreads(1)
     requests, closing = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
