@@ -342,3 +342,10 @@ def test_a_busy_computer_is_not_taken_for_a_slow_camera(tried):
     slow = tried(0.8, latency_s=0.2)
     (rate,) = (one for one in pace.judge(slow, "software", wanted_hz=20) if one.what == "frame rate")
     assert rate.level is Level.WRONG
+
+
+def test_what_is_nearly_black_or_white_counts_as_such():
+    pixels = np.full((10, 10), 100, np.uint8)
+    pixels[:2], pixels[2:5] = 4, 251
+    seen = picture.figures(pixels, PixelFormat.MONO8)
+    assert (seen.dark, seen.saturated) == (pytest.approx(0.2), pytest.approx(0.3))
