@@ -132,18 +132,26 @@ class OpencvCamera:
         try:
             taken = drain.next(max(0.0, min(timeout_s, dead_s)))
         except CameraTimeout:
-            if (time.monotonic_ns() - self._good_ns) / _NS < self._config.read_timeout_s:
-                raise CameraTimeout(f"no frame within {timeout_s:g} s") from None
-            raise self._silent(drain) from None
+            self._check_alive()
+            raise CameraTimeout(f"no frame within {timeout_s:g} s") from None
         return self._give(taken.item) if taken.item.run == self._run else self.read(timeout_s)
 
     def idle(self) -> None:
-        """Its thread does it unasked."""
+        """Its thread does it unasked. Raises: CameraLost where nothing comes any more."""
+        self._opened()
+        self._check_alive()
 
     def counters(self) -> Mapping[str, int]:
-        """stale: pictures that came too late to be judged; passed_over: those for which a slow reader left no room."""
+        """stale: pictures that came too late to be judged; passed_over: those for which a slow reader left no room.
+
+        Raises: CameraLost where nothing comes any more, so that it is known before the next part.
+        """
         drain = self._drain
-        return {"stale": self._stale, "passed_over": 0 if drain is None else drain.passed_over}
+        if drain is None:
+            return {}
+        drain.check()
+        self._check_alive()
+        return {"stale": self._stale, "passed_over": drain.passed_over}
 
     def stop(self) -> None:
         with self._lock:
@@ -169,10 +177,13 @@ class OpencvCamera:
         if not self._is_started:
             raise RuntimeError("the camera is used before start()")
 
-    def _silent(self, drain: Drain[_Kept]) -> CameraLost:
-        """Nothing that may be judged has come for long: lost, also where OpenCV still waits."""
-        drain.end()
-        return CameraLost(
+    def _check_alive(self) -> None:
+        """Nothing that may be judged has come for long: lost, also where OpenCV still waits. Raises: CameraLost."""
+        silent_s = (time.monotonic_ns() - self._good_ns) / _NS
+        if self._drain is None or silent_s < self._config.read_timeout_s:
+            return
+        self._drain.end()
+        raise CameraLost(
             f"{self._config.url} gave no fresh picture for {self._config.read_timeout_s:g} s "
             f"({self._stale} came and were stale)"
         )

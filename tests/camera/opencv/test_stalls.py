@@ -122,6 +122,28 @@ def test_a_camera_whose_power_fails_is_back_two_seconds_after_it_is_there(scheme
     line.assert_no_old_picture_was_good()
 
 
+@RTSP
+def test_a_camera_that_leaves_an_idle_line_is_known_before_the_next_part(scheme, serve, make):
+    server = serve(scheme)
+    camera = make(server.url)
+    camera.open()
+    camera.start()
+    assert camera.counters()["stale"] >= 0
+    server.stall()
+    stalled = time.monotonic()
+
+    def look_after_it():
+        while time.monotonic() < stalled + 10:
+            camera.counters()
+            threading.Event().wait(0.05)
+
+    with pytest.raises(CameraLost, match=r"no (fresh )?picture for 1.5 s"):
+        look_after_it()
+    assert time.monotonic() - stalled < 3.0
+    with pytest.raises(CameraLost):
+        camera.trigger()
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @SCHEMES
