@@ -82,8 +82,10 @@ def test_a_driver_that_hangs_does_not_hold_up_who_closes_it(camera):
 
 def test_frames_that_are_kept_are_never_written_over_also_by_the_next_life(camera):
     started(camera)
-    kept = [shot(camera) for _ in range(30)]
-    copies = [frame.pixels.copy() for frame in kept]
+    kept, copies = [], []
+    for _ in range(30):
+        kept.append(shot(camera))
+        copies.append(kept[-1].pixels.copy())
     camera.close()
     started(camera)
     for _ in range(30):
