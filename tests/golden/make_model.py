@@ -22,13 +22,13 @@ class Scratches(tf.Module):
     def serve(self, image):
         darkest = tf.reduce_min(tf.reduce_mean(image, -1), [1, 2])
         red = tf.reduce_max(image[..., 0] - image[..., 2], [1, 2])
-        return {"scores": tf.nn.softmax(tf.stack([8 * (darkest - 0.6), 4 * (0.3 - red), 8 * (red - 0.3)], -1))}
+        return {"scores": tf.nn.softmax(tf.stack([12 * (darkest - 0.6), 0 * red, 20 * (red - 0.2)], -1))}
 
 
 def picture(rng, shape, scratch, *, red):
     """Bright metal with a scratch three pixels wide; blue, green, red as OpenCV has them."""
     pixels = rng.integers(170, 190, (*shape, 3), np.uint8)
-    x, y = int(shape[1] * 0.4), int(shape[0] * 0.3)
+    x, y = int(shape[1] * 0.41), int(shape[0] * 0.3)
     if scratch:
         pixels[y : y + 60, x : x + 3] = (20, 20, 200) if red else (20, 20, 20)
     return pixels

@@ -4,10 +4,8 @@ import json
 import shutil
 import threading
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from exporting import export
 from running import DEMO_MODEL, until
 
 from appliance.config import ApplianceConfig
@@ -30,11 +28,6 @@ TRAINED = {
     "resize": "area",
 }
 LIMITS = {"per_class": {"dark": 0.9, "red": 0.9}, "good_min": 0.2}
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    return export(Path(__file__).with_name("make_model.py"), tmp_path_factory.mktemp("trained"))
 
 
 @pytest.fixture
