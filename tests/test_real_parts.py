@@ -108,19 +108,22 @@ def calibrate(config_file: Path, cases: Sequence[learning.Case], labelled: Path,
 
 
 def told(what: str, seen: Sequence[Seen]) -> str:
-    """One row of a table."""
+    """One row of a table: pictures, and with the bound groups, because ten pictures of one plate are not ten plates."""
     good, bad = [one for one in seen if one.is_good], [one for one in seen if not one.is_good]
     figures = {
-        "false rejects": (sum(one.is_false_reject for one in good), len(good)),
-        "escapes": (sum(one.is_escape for one in bad), len(bad)),
-        "NotDecidable": (sum(one.looked_at for one in seen), len(seen)),
-        "verdict wrong": (sum(not one.is_right for one in seen), len(seen)),
+        "false rejects": ([one for one in good if one.is_false_reject], good),
+        "escapes": ([one for one in bad if one.is_escape], bad),
+        "NotDecidable": ([one for one in seen if one.looked_at], seen),
+        "verdict wrong": ([one for one in seen if not one.is_right], seen),
     }
-    shown = "; ".join(
-        f"{name} {hits} of {of} (at most {100 * binomial.upper_bound(hits, of):.1f} %)"
-        for name, (hits, of) in figures.items()
-    )
+    shown = "; ".join(f"{name} {_of(hits, of)}" for name, (hits, of) in figures.items())
     return f"\n{what}: {shown}; scores differ by {max(one.difference for one in seen):.1e} at most"
+
+
+def _of(hits: Sequence[Seen], of: Sequence[Seen]) -> str:
+    groups = [len({(one.case.group, one.is_good) for one in some}) for some in (hits, of)]
+    by_group = "" if groups[1] == len(of) else f"{groups[0]} of {groups[1]} groups, "
+    return f"{len(hits)} of {len(of)} ({by_group}at most {100 * binomial.upper_bound(*groups):.1f} %)"
 
 
 def assert_screws(seen: Sequence[Seen]) -> None:
@@ -199,7 +202,7 @@ def test_small_defects_by_tiles_are_told_as_they_are(appliance, subscriber, tmp_
     good = [defect(one) for one in seen if one.is_good]
     bad = [defect(one) for one in seen if not one.is_good]
     auc = learning.area_under_curve(good, bad)
-    print(told(f"{part.__name__}, {folds} folds, by picture AUC {auc:.3f}", seen))
+    print(told(f"{part.DATA.name}, {folds} folds, by picture AUC {auc:.3f}", seen))
     if min(len(good), len(bad)) >= 30:
         assert_limits_hold_for_others(good, bad)
     assert {one.case.row.get("phase", "late") for one in seen} == {"late"}

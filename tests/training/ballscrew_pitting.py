@@ -31,7 +31,7 @@ if __name__ == "__main__":
         SCENE,
         split(int(sys.argv[2]), int(sys.argv[3])),
         seed=int(sys.argv[2]),
-        epochs=12,
-        a_picture=14,
+        epochs=30,
+        a_picture=24,
         filters=(16, 32, 48, 64),
     )
