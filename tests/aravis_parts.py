@@ -30,13 +30,15 @@ def left_open():
     return len(list(Path("/proc/self/fd").iterdir())), len(list(Path("/proc/self/task").iterdir()))
 
 
-def read_on(camera, trigger="free"):
+def read_on(camera, trigger="free", limit_s=30):
     """As the line does: trigger, read, go on when nothing comes; until the camera is lost, which is raised."""
-    while True:
+    limit = time.monotonic() + limit_s
+    while time.monotonic() < limit:
         with suppress(CameraTimeout):
             if trigger == "software":
                 camera.trigger()
             camera.read(0.5)
+    raise AssertionError(f"nobody noticed for {limit_s} s that the camera is gone")
 
 
 def back(camera, limit_s=30):

@@ -10,7 +10,7 @@ import pytest
 from aravis_parts import QUICK, SMALL, back, drawn, left_open, read_on, started
 from gige_simulator import gige_cameras
 
-from camera import CameraLost, CameraTimeout, FrameStatus, PixelFormat, TriggerNotReady
+from camera import CameraLost, CameraTimeout, FrameStatus, PixelFormat, TriggerNotReady, make_camera
 from camera.supervised import SupervisedCamera
 
 
@@ -76,6 +76,23 @@ def test_lost_packets_never_give_a_picture_that_looks_whole():
     assert sequences == sorted(set(sequences))
     assert counted["failures"] >= len(bad)
     assert counted["missing_packets"] > 0
+
+
+def test_a_picture_without_its_first_packet_is_not_taken_for_the_one_that_was_in_its_buffer_before():
+    with gige_cameras(lost_per_thousand=200) as (simulator,):
+        settings = {"driver": "aravis", "device": simulator.address, "trigger": "free", "frames": "every"}
+        camera = make_camera({**settings, "settings": QUICK, "retention_ms": 5, "buffers_frames": 4})
+        try:
+            started(camera)
+            frames = [camera.read(5) for _ in range(60)]
+        finally:
+            camera.close()
+    headless = [frame for frame in frames if frame.device_frame_id is None]
+    assert headless, "one in five"
+    assert all("its first packet never came" in frame.detail for frame in headless)
+    assert not any(frame.status is FrameStatus.OK for frame in headless)
+    sequences = [frame.sequence for frame in frames]
+    assert sequences == sorted(set(sequences))
 
 
 def test_a_frame_that_is_kept_never_changes(make):
