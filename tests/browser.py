@@ -46,14 +46,19 @@ class Browser:
         os.close(theirs_in)
         os.close(theirs_out)
         self._number = 0
+        self._events: list[str] = []
         self._rest = b""
         targets = self._call("Target.getTargets")["targetInfos"]
         (page,) = (one["targetId"] for one in targets if one["type"] == "page")
         self._session = self._call("Target.attachToTarget", targetId=page, flatten=True)["sessionId"]
 
     def go(self, url: str) -> None:
+        """Returns when the page is loaded."""
         self._call("Page.enable", session=True)
+        self._events.clear()
         self._call("Page.navigate", session=True, url=url)
+        while "Page.loadEventFired" not in self._events:
+            self._events.append(json.loads(self._next()).get("method", ""))
 
     def ask(self, script: str) -> Any:
         """The value of an expression in the page."""
@@ -103,6 +108,7 @@ class Browser:
             if answer.get("id") == self._number:
                 assert "error" not in answer, answer
                 return answer["result"]
+            self._events.append(answer.get("method", ""))
 
     def _next(self) -> bytes:
         while b"\0" not in self._rest:
