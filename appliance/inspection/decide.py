@@ -8,8 +8,6 @@ from typing import Final
 from appliance.inspection.limits import Limits
 from appliance.inspection.result import ClassScore, Evaluation, Reason, RegionFound
 
-__all__ = ["Decision", "Limits", "decide", "is_stricter", "judge_part", "worst_region"]
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:

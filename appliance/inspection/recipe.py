@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from appliance.inspection.errors import RecipeError
 from appliance.inspection.limits import LimitsConfig
 from appliance.inspection.preprocess import InputConfig
 from appliance.inspection.preprocess.spec import PLACE
@@ -35,23 +36,33 @@ def effective(recipe: RecipeConfig, metadata: Mapping[str, Any]) -> dict[str, An
     """The model's metadata with everything the recipe says laid over it.
 
     Where the recipe says where the part is (roi, perspective, regions) it replaces what the metadata says of that
-    whole, with the limits of regions that are gone; limits are replaced class by class.
+    whole, with the limits of regions that are gone; limits are replaced class by class. Raises: RecipeError.
     """
     value: dict[str, Any] = {**metadata}
     for name in ("good_label", "labels", "output"):
         said = getattr(recipe, name)
         if said is not None:
             value[name] = said
-    limits = {**metadata.get("limits", {})}
-    inputs = {**metadata.get("input", {})}
+    limits = _table(metadata, "limits")
+    inputs = _table(metadata, "input")
     said_input = recipe.input.model_dump(exclude_none=True)
     if not said_input.keys().isdisjoint(PLACE):
         inputs = {name: one for name, one in inputs.items() if name not in PLACE}
         there = said_input.get("regions", {})
-        limits["regions"] = {name: one for name, one in (limits.get("regions") or {}).items() if name in there}
+        limits["regions"] = {name: one for name, one in _table(limits, "regions").items() if name in there}
     value["input"] = {**inputs, **said_input}
     value["limits"] = _overlaid(limits, recipe.limits.model_dump(exclude_none=True))
     return value
+
+
+def _table(metadata: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A copy; empty where there is none. Raises: RecipeError."""
+    value = metadata.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise RecipeError(f"{name} in the model's metadata is {value!r}; it has to be a table of keys and values.")
+    return dict(value)
 
 
 def _overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
