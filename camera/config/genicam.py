@@ -53,7 +53,9 @@ class AravisConfig(GenicamConfig):
 
     driver: Literal["aravis"] = "aravis"
     packet_size: Annotated[int, Field(ge=576, le=16_384)] | None = Field(
-        default=None, description="bytes of a GigE packet; default: the largest that the network carries unbroken"
+        default=None,
+        description="bytes of a GigE packet; default: the largest that the network carries unbroken, where the camera "
+        "can try that, else 1500",
     )
     socket_buffer_mb: Annotated[float, Field(ge=0.1, le=1024)] = Field(
         default=16.0, description="megabytes of the socket's buffer; net.core.rmem_max must allow it"

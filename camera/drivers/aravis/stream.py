@@ -15,7 +15,7 @@ import numpy as np
 
 from camera.config import AravisConfig
 from camera.drivers.aravis.device import Device
-from camera.drivers.aravis.library import Library, text
+from camera.drivers.aravis.library import AravisError, Library, text
 from camera.drivers.aravis.pixels import LAYOUTS, Bytes, Layout
 from camera.drivers.aravis.setup import COUNTER_CHUNK
 from camera.errors import CameraLost
@@ -132,8 +132,7 @@ class Stream:
         layout, pixels, problem, counted = None, None, "", None
         if status == _SUCCESS:
             layout, pixels, problem = self._picture(buffer)
-            if self._chunks is not None:
-                counted = library.arv_chunk_parser_get_integer_value(self._chunks, buffer, COUNTER_CHUNK.encode())
+            counted = self._counted(buffer)
         else:
             problem = f"{_STATUS.get(status, 'it did not come whole')}{self._missing()}"
         return Grabbed(
@@ -147,6 +146,14 @@ class Stream:
             popped_ns,
             counted,
         )
+
+    def _counted(self, buffer: int) -> int | None:
+        """What the camera sent with this picture; None where it sent nothing."""
+        if self._chunks is None:
+            return None
+        with suppress(AravisError):
+            return int(self._library.arv_chunk_parser_get_integer_value(self._chunks, buffer, COUNTER_CHUNK.encode()))
+        return None
 
     def _missing(self) -> str:
         """Libaravis counts those after the last one before the gap, for all pictures together: an upper bound."""
