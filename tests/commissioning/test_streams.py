@@ -22,6 +22,7 @@ def mjpeg():
     server.kill()
 
 
+@pytest.mark.slow
 def test_a_stream_over_http_is_measured_and_its_missing_clock_told(camera, mjpeg):
     code, out, _ = camera(
         "check", "--set=driver=opencv", f"--set=url={mjpeg.url}", "--set=trigger=free", "--seconds", "1"
