@@ -221,6 +221,7 @@ class Lines:
         camera = SupervisedCamera(config.camera, opened=partial(scheduling.enter_real_time, "driver"))
         settings = AcquisitionSettings(
             detect_frozen=real if config.detect_frozen is None else config.detect_frozen,
+            is_lossy=getattr(config.camera, "url", "").startswith(("rtsp:", "rtsps:")),
             observed=config.is_observed,
             newest=config.camera.takes_newest,
             lost_after_s=config.camera.lost_after_s,

@@ -1,5 +1,6 @@
 """From measures of good pictures to limits: the rule, and what so many pictures can show of it. No I/O."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,6 +31,7 @@ _TOO_WIDE: Final = 0.5
 """A lower limit below so much of the median keeps little out."""
 _BLOWN_OUT: Final = 0.02
 _DARK: Final = 25.0
+_LEAST: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +43,21 @@ class _Rule:
     """Key of its lower limit in the recipe."""
     high: str | None
     room: tuple[float, float]
-    """Least room from the median to a limit: absolute, and share of the median. A lamp ages, a lens is cleaned."""
+    """Least room from the median to a limit: absolute (of factors their logarithm: 0.16 is 15 %, 0.22 is 20 %), and
+    share of the median. A lamp ages, a lens is cleaned."""
     digits: int
     top: float
+    is_factor: bool = False
+    """It varies by factors, as what light or focus multiplies does: the rule is for its logarithm. On real photographs
+    of varying light the sharpness went over a decade, and five deviations below the median was less than nothing."""
 
 
 _RULES: Final = (
     _Rule("brightness", "min_brightness", "max_brightness", (3.0, 0.1), 1, 254.0),
-    _Rule("contrast", "min_contrast", None, (1.0, 0.15), 1, 254.0),
+    _Rule("contrast", "min_contrast", None, (0.16, 0.0), 1, 254.0, is_factor=True),
     _Rule("black", None, "max_black", (0.01, 0.0), 4, 0.99),
     _Rule("blown_out", None, "max_blown_out", (0.01, 0.0), 4, 0.99),
-    _Rule("sharpness", "min_sharpness", None, (0.0, 0.2), 1, 1e6),
+    _Rule("sharpness", "min_sharpness", None, (0.22, 0.0), 1, 1e6, is_factor=True),
 )
 
 
@@ -74,9 +80,10 @@ def learn(pictures: Sequence[Measures]) -> Learnt:
     The rule: a limit lies five standard deviations from the median, half of one beyond the outermost good picture, and
     a least room away, whichever is furthest. The deviation is a robust one, of its side alone: the distance from the
     median to the 5 % (95 %) quantile, over 1.645; so one odd picture does not widen it, and a lopsided measure is not
-    taken for a bell. The odd picture itself is still within the limits, for somebody says that it is good; it is named.
-    A cell's bounds are its 0.5 % and 99.5 % quantiles with a little room; how far pictures lie outside is tried on
-    pictures that had no part in the bounds, and half as much again is allowed.
+    taken for a bell; contrast and sharpness are taken by their logarithms. The odd picture itself is still within the
+    limits, for somebody says that it is good; it is named. A cell's bounds are its 0.5 % and 99.5 % quantiles with a
+    little room; how far pictures lie outside is tried on pictures that had no part in the bounds, and half as much
+    again is allowed.
     """
     outside, rejected = _tried(pictures)
     values = _limits(pictures, outside)
@@ -104,7 +111,9 @@ def _limits(pictures: Sequence[Measures], outside: Sequence[float] | _Values) ->
     values: dict[str, Any] = {}
     for rule in _RULES:
         seen = np.array([getattr(one, rule.measure) for one in pictures])
-        if rule.low is not None:
+        if rule.low is not None and rule.is_factor:
+            values[rule.low] = _rounded(math.exp(-_upper(-np.log(np.maximum(seen, _LEAST)), rule)), rule)
+        elif rule.low is not None:
             values[rule.low] = _rounded(-_upper(-seen, rule), rule)
         if rule.high is not None:
             values[rule.high] = _rounded(_upper(seen, rule), rule)

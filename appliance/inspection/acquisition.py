@@ -34,6 +34,8 @@ class AcquisitionSettings:
     """How one camera's pictures come to its parts."""
 
     detect_frozen: bool
+    is_lossy: bool = False
+    """A video encoder stands between: see FrozenDetector."""
     observed: bool = False
     """The camera triggers itself, and triggers are given too: a wire goes to both."""
     newest: bool = False
@@ -87,7 +89,7 @@ class Acquisition:
         self._ledger = ledger
         self._reporter = reporter
         self._hand_over = hand_over
-        self._frozen = FrozenDetector() if settings.detect_frozen else None
+        self._frozen = FrozenDetector(is_lossy=settings.is_lossy) if settings.detect_frozen else None
         self._changed = changed
         self._stopping = threading.Event()
         self._state = CameraState("offline", "The camera was not opened yet.")

@@ -69,7 +69,7 @@ def test_good_parts_and_parts_with_plain_defects_are_for_the_model(gate, scene):
         ("lower part missing, black", Reason.FRAME_UNFAMILIAR, "(too dark)"),
         ("something of 500 pixels before the part", Reason.FRAME_UNFAMILIAR, "(too dark)"),
         ("one grey", Reason.FRAME_UNFAMILIAR, "good ones"),
-        ("out of focus, sigma 1.0 pixels", Reason.FRAME_BLURRED, "of at least 859.9; look at focus"),
+        ("out of focus, sigma 1.0 pixels", Reason.FRAME_BLURRED, "of at least 876.2; look at focus"),
         ("out of focus, sigma 4.0 pixels", Reason.FRAME_BLURRED, "look at focus, vibration, the exposure time"),
         ("moved by 21 pixels while exposed", Reason.FRAME_BLURRED, "The picture is blurred: sharpness"),
         ("light times 0.5", Reason.FRAME_TOO_DARK, "look at the lamp"),
