@@ -193,10 +193,12 @@ def _find(library: Library, name: str | None) -> Identity | UsbIdentity:
 
 def _called(library: Library, name: str) -> Identity | UsbIdentity:
     seen = search(_LOOK_S, lambda identity: identity.is_called(name))
-    everybody: list[Identity | UsbIdentity] = [*seen, *usb_cameras(library)]
-    for identity in everybody:
+    for identity in seen:
         if identity.is_called(name):
             return identity
+    for usb in usb_cameras(library):
+        if usb.is_called(name):
+            return usb
     others = f" (there are {', '.join(identity.device for identity in seen[:5])})" if seen else ""
     raise CameraNotFound(f"no camera answers that is called {name}{others}")
 
