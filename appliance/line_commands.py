@@ -25,7 +25,7 @@ from appliance.steering.sides import LINE
 
 _log = logging.getLogger(__name__)
 
-PER_S: Final = 200.0
+PER_S: Final = 100.0
 """Requests a second, all ways in together; what comes faster waits in the kernel. More than any line has parts."""
 AT_ONCE: Final = 20
 WAITERS_MAX: Final = 8

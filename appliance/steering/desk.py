@@ -21,6 +21,7 @@ COMMANDS_MAX: Final = 64
 WISHES_MAX: Final = 64
 ASK_S: Final = 10.0
 RETRY_S: Final = 5.0
+_SAID_EVERY_S: Final = 10.0
 _PLAIN: Final = (str, int, float, bool, type(None))
 
 
@@ -47,6 +48,8 @@ class Desk:
         self._commands: deque[Mail] = deque()
         self._wishes: OrderedDict[str, tuple[float, Mail]] = OrderedDict()
         """Topic -> when to deal with its newest message (monotonic clock), and that."""
+        self._dropped = 0
+        self._say_dropped_s = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="mqtt-desk", daemon=True)
 
@@ -71,8 +74,16 @@ class Desk:
             elif len(self._commands) < COMMANDS_MAX:
                 self._commands.append(mail)
             else:
-                _log.error("More than %d commands wait; one on %s is dropped.", COMMANDS_MAX, mail.topic)
+                self._drop_locked(mail)
             self._changed.notify_all()
+
+    def _drop_locked(self, mail: Mail) -> None:
+        """A flood is said, and does not flood the journal."""
+        self._dropped += 1
+        if mail.came_s >= self._say_dropped_s:
+            self._say_dropped_s = mail.came_s + _SAID_EVERY_S
+            dropped = "one" if self._dropped == 1 else f"{self._dropped} since the start, the newest"
+            _log.error("More than %d commands wait; %s on %s is dropped.", COMMANDS_MAX, dropped, mail.topic)
 
     def _run(self) -> None:
         while (mail := self._next()) is not None:
