@@ -232,12 +232,12 @@ class Connection:
     def _hurry(self) -> None:
         """Where commands may come: small messages at once, and each acknowledged at once.
 
-        Nagle's algorithm at the broker holds a command back until our kernel has acknowledged what went before, and ours
-        an answer: up to 40 ms each. Acknowledging at once lasts until the next read only. It costs packets, so a box
-        that only tells does without.
+        Nagle's algorithm at the broker holds a command back until our kernel has acknowledged what went before, and
+        ours an answer: up to 40 ms each. Acknowledging at once lasts until the next read only. It costs packets, so a
+        box that only tells does without.
         """
         sock = self._client.socket()
-        if self._config.commands and sock is not None:
+        if self._config.commands and isinstance(sock, socket.socket):
             with contextlib.suppress(OSError):  # it has just been lost, which the next read says
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
