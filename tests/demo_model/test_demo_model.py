@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from appliance.config import load_config
+from appliance.demo import Demo, DemoSettings
 from appliance.inspection.plan import Plan
 from appliance.inspection.preprocess import preprocess_picture
+from appliance.inspection.quality import QualityGate
 from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.result import Evaluation
 from appliance.runtimes.config import RuntimeConfig
@@ -98,6 +101,20 @@ def test_an_empty_belt_and_a_dark_picture_are_never_good(model, scene):
     belt = np.tile(part[:, :200], (1, 10))[:, :1920]
     for picture in (belt, part // 5):
         assert judge(plan, model, picture) is not Evaluation.OK
+
+
+@pytest.mark.parametrize(("shown", "is_gated"), [({}, True), ({"pictures": VERSION, "model": VERSION}, False)])
+def test_the_demo_gates_its_own_parts_and_leaves_other_pictures_to_their_model(tmp_path, shown, is_gated):
+    settings = DemoSettings(
+        tmp_path, parts=1, takt_ms=100, seed=1, http_port=None, **{"pictures": None, "model": None} | shown
+    )
+    demo = Demo(settings)
+    demo._broker.port = 1883
+    demo._write_config(demo._write_config_except_broker())
+    quality = load_config(tmp_path / "appliance.toml").recipes["demo"].quality
+    assert quality.measures is is_gated
+    white = QualityGate(quality).check(frame_of(np.full((1200, 1920), 255, np.uint8)), 0)
+    assert (white is not None) is is_gated
 
 
 def test_wherever_the_part_lies_the_region_shows_all_of_it(scene):
