@@ -138,7 +138,7 @@ def test_a_driver_that_crashes_is_lost_and_a_new_one_works(wicked, what, sentenc
     assert all(np.array_equal(frame.pixels, copy) for frame, copy in zip(kept, copies, strict=True))
 
 
-@pytest.mark.parametrize("what", ["waits_for_ever", "keeps_the_interpreter"])
+@pytest.mark.parametrize("what", [pytest.param("waits_for_ever", marks=pytest.mark.slow), "keeps_the_interpreter"])
 def test_a_read_that_never_returns_is_given_up_and_its_process_killed(wicked, what):
     camera = wicked(what)
     shot(camera)
@@ -202,6 +202,7 @@ def test_a_driver_that_does_not_close_is_ended_all_the_same(wicked):
     assert not is_running(driver)
 
 
+@pytest.mark.slow
 def test_a_driver_that_leaks_is_replaced_before_memory_runs_out(wicked):
     """Here from 200 MiB on; in earnest from a quarter of the computer's memory on."""
     camera = wicked("leaks", WICKED_MEMORY_MAX=str(200 << 20))
