@@ -70,7 +70,7 @@ def region_of(config: ApplianceConfig, recipe: str) -> Rectangle | None:
         return _rectangle(value["roi"])
     if value.get("perspective") is not None:
         corners = np.asarray(value["perspective"]["corners"], float)
-        low, high = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
+        low, high = np.maximum(np.floor(corners.min(axis=0)), 0), np.ceil(corners.max(axis=0))
         return _rectangle((*low, *(high - low)))
     if value.get("regions"):
         regions = np.asarray(list(value["regions"].values()))

@@ -49,9 +49,7 @@ def _learnt() -> str:
     with ThreadPoolExecutor(2) as pool:
         measures = [one for scene in pool.map(_measured, LIMIT_SEEDS) for one in scene]
     values = {"width": 1920, "height": 1200, "pixel_format": "Mono8", "region": ROI, **learn(measures).values}
-    head = (
-        "# Learnt by deploy/demo_model/quality.py from good parts of scenes 2000 to 2014, for `appliance demo`.\n"
-    )
+    head = "# Learnt by deploy/demo_model/quality.py from good parts of scenes 2000 to 2014, for `appliance demo`.\n"
     return head + as_toml(SECTION, values)
 
 

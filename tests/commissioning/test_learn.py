@@ -82,6 +82,21 @@ def test_without_write_the_file_stays_as_it_was(camera, file):
     assert file.read_text() == before
 
 
+def test_a_camera_that_triggers_itself_is_waited_for(camera, config_file):
+    free = VIRTUAL + '\ntrigger = "timed"\ntakt_s = 0.005'
+    code, out, err = camera("learn", "--config", config_file(free, line='trigger = "camera"'), "--pictures", "20")
+    assert code == 0, err
+    assert "20 pictures of 480x300" in out
+
+
+def test_several_regions_are_measured_in_what_holds_them_all(camera, file):
+    regions = "regions = { left = [80, 100, 100, 90], right = [300, 120, 60, 100] }"
+    file.write_text(file.read_text().replace(f"roi = {ROI}", regions))
+    code, out, err = camera("learn", "--config", file, "--pictures", "20")
+    assert code == 0, err
+    assert "measured in [80, 100, 280, 120]" in out
+
+
 def test_pictures_of_a_folder_teach_as_well_and_one_unlike_the_others_is_named(camera, file, good_folder):
     def one_is_blurred(index, picture):
         return cv2.GaussianBlur(picture, (0, 0), 2) if index == 7 else picture
