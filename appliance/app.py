@@ -66,6 +66,7 @@ class App:
         self._wake = threading.Event()
         self._reload = False
         self._config_problem: str | None = None
+        self._no_commands: str | None = None
         self._crashed: str | None = None
         self._late = Lateness()
         state = config.station.state_folder
@@ -173,6 +174,7 @@ class App:
         try:
             self._control.start()
         except SocketFailed as error:
+            self._no_commands = f"{error} No trigger and no changeover by command reaches the line."
             logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
 
     def _shut_down(self, shared: Sequence[threading.Thread]) -> None:
@@ -327,6 +329,7 @@ class App:
                 gateway=self._gateway.problem if self._phase == "running" else None,
                 surface=self._surface.problem if self._phase == "running" else None,
                 config=self._config_problem,
+                commands=self._no_commands,
                 deliveries=deliveries,
                 delivery=self._delivery.problem if self._phase == "running" else None,
             )

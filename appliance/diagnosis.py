@@ -58,6 +58,8 @@ class Findings:
     """Models whose versions come from a registry."""
     delivery: str | None = None
     """Why the delivery process does not run; None where it does, or where nobody wants it."""
+    commands: str | None = None
+    """Why the line answers no commands; None where it does."""
 
 
 def diagnose(findings: Findings) -> list[Reason]:
@@ -146,5 +148,7 @@ def _rest(findings: Findings) -> Iterable[Reason]:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "SERVING_DOWN", "serving", findings.surface)
     if findings.delivery is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "DELIVERY_DOWN", "delivery", findings.delivery)
+    if findings.commands is not None:
+        yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "COMMANDS_DOWN", "line", findings.commands)
     if findings.config is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "CONFIG_REFUSED", "config", findings.config)

@@ -89,7 +89,7 @@ class LineConfig(TriggerConfig):
         if self.is_observed and self.trigger in ("timer", "command"):
             raise ValueError(
                 f"trigger = '{self.trigger}' cannot be with camera.trigger = 'hardware': nothing of this box "
-                "reaches the camera's wire; use trigger = 'camera', or 'gpio' where the wire goes to a pin of this box, too"
+                "reaches the camera's wire; use trigger = 'camera', or 'gpio' where the wire goes to this box as well"
             )
         return self
 

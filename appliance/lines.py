@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Final, Protocol
 
@@ -172,9 +173,12 @@ class Lines:
                 self._refused.update(dict.fromkeys(names, str(error)))
                 self._changed()
                 raise
-            for name, in_force in made.items():
-                self.cameras[name].change_over(in_force)
-                self._refused.pop(name, None)
+            with ExitStack() as between_parts:
+                for group in self.groups.values():
+                    between_parts.enter_context(group.between_parts())
+                for name, in_force in made.items():
+                    self.cameras[name].change_over(in_force)
+                    self._refused.pop(name, None)
             fields = {"RECIPE": recipe, "JOB_ID": job_id or ""}
             logger.info("Changeover to recipe %s: %s.", recipe, ", ".join(names), extra=fields)
         self._changed()

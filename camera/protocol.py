@@ -71,7 +71,8 @@ class Camera(Protocol):
     def counters(self) -> Mapping[str, int]:
         """What the driver has counted since open(), by its own words: lost packets, resends, underruns, reconnects.
 
-        Cheap, and asked about once a second. Empty where it counts nothing.
+        Cheap, and asked about once a second, between two pictures. Empty where it counts nothing.
+        Raises: CameraLost, where it is known to be gone: an idle line learns of a pulled cable here.
         """
 
     def stop(self) -> None:

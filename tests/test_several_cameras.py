@@ -106,8 +106,7 @@ def test_the_recipe_changes_between_two_parts_and_a_bad_one_is_refused(appliance
     seen = len(subscriber.results)
     until(lambda: of(subscriber, "lone")[-1] in subscriber.results[seen:], "results after the restart")
     assert of(subscriber, "lone")[-1]["recipe_id"] == "other", "the restart goes on with the same product"
-    status, recipes = line.get("/recipes")
-    assert status == 200
+    _, recipes = until(lambda: (answer := line.get("/recipes"))[0] == 200 and answer, "the page", 120)
     assert {one["camera"]: one["recipe"] for one in recipes["recipes"]} == {
         "top": "part",
         "side": "part",

@@ -8,7 +8,7 @@ from appliance.inspection.result import Evaluation, Result, View
 
 
 def combined(name: str, views: Sequence[Result], ok_min: int) -> Result:
-    """What the part is that all these views are of: OK where at least `ok_min` of them are, else what its worst view is.
+    """What the part is that these views are of: OK where at least `ok_min` of them are, else what its worst view is.
 
     `views`: at least one, in the group's order. `name` stands in the camera's place. Ids of the trigger, times and
     deadline are the worst view's; the caller knows the part's.

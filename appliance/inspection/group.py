@@ -4,9 +4,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from appliance.inspection.combine import combined
+from appliance.inspection.in_force import InForce
 from appliance.inspection.line import CameraLine
 from appliance.inspection.result import Result
 from appliance.inspection.tally import Tally
@@ -31,6 +33,8 @@ class _Seen:
     triggered_ns: int
     deadline_ns: int
     part_id: str | None
+    in_force: Sequence[InForce]
+    """By camera: all views of a part are judged by the recipes that were in force at its first exposure."""
     on_result: Callable[[Result | None], None] | None
     missing: int
     """Views that are still to come."""
@@ -91,15 +95,20 @@ class Group:
     ) -> int | None:
         """A part is there: as `CameraLine.trigger`, for all views."""
         lines, frames = self._lines(), self._settings.frames
-        deadline_ns = triggered_ns + round(min(line.in_force.deadline_ms for line in lines) * 1e6)
         with self._changed:
-            seen = _Seen(self._next_id, triggered_ns, deadline_ns, part_id, on_result, len(lines) * frames)
+            in_force = [line.in_force for line in lines]
+            deadline_ns = triggered_ns + round(min(one.deadline_ms for one in in_force) * 1e6)
+            seen = _Seen(self._next_id, triggered_ns, deadline_ns, part_id, in_force, on_result, len(lines) * frames)
             self._next_id += 1
             self._open.append(seen)
             for number in range(1, frames):
                 self._later.append((triggered_ns + round(number * self._settings.interval_s * 1e9), number, seen))
             self._changed.notify_all()
         return seen.trigger_id if self._expose(seen, 0, triggered_ns) else None
+
+    def between_parts(self) -> AbstractContextManager[object]:
+        """While it is held no part begins: for a changeover of several cameras, of which no part may see one half."""
+        return self._changed
 
     def threads(self) -> Mapping[str, Callable[[], None]]:
         """What has to run beside it; ends after stop()."""
@@ -136,6 +145,7 @@ class Group:
                 now_ns,
                 part_id=seen.part_id,
                 deadline_ns=seen.deadline_ns,
+                in_force=seen.in_force[place % len(lines)],
                 on_result=lambda result, place=place: self._took(seen, place, result),  # type: ignore[misc]
             )
             if trigger_id is None:

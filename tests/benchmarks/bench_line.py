@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -78,21 +79,19 @@ class MeasuredApp(App):
 def run_line(config_file: Path, parts: int) -> dict:
     app = MeasuredApp(load_config(config_file), config_file, parts)
     preprocess = []
-    app_line = app._line
+    build = app._lines.build
 
-    def observed(name, line):
-        built = app_line(name, line)
-        observe = built.tally.observe
+    def observed():
+        build()
+        for line in app._lines.cameras.values():
+            line._station._observe = partial(both, line.tally.observe)
 
-        def both(stage, value_ms):
-            if stage == "preprocess":
-                preprocess.append(value_ms)
-            observe(stage, value_ms)
+    def both(observe, stage, value_ms):
+        if stage == "preprocess":
+            preprocess.append(value_ms)
+        observe(stage, value_ms)
 
-        built._station._observe = both
-        return built
-
-    app._line = observed
+    app._lines.build = observed
     code = app.run()
     judged = [result for result in app.results if result.model is not None]
     first = min(app.committed)

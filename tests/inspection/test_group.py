@@ -133,3 +133,31 @@ def test_the_configuration_of_a_combined_result_changes_with_each_views_and_with
     views = [rig.results[0] for rig in station.rigs]
     assert combined("housing", views, 2).config_id == combined("housing", views, 2).config_id
     assert combined("housing", views, 2).config_id != combined("housing", views, 1).config_id
+
+
+def test_all_views_of_a_part_are_judged_by_one_changeovers_recipes():
+    """While recipes change to and fro, no part sees one half of a changeover."""
+    with Station(GOOD, GOOD, deadline_ms=5000.0) as station:
+        made = {name: in_force(Model(GOOD), name, 5000.0) for name in ("one", "other")}
+        stop = threading.Event()
+
+        def change_over():
+            while not stop.is_set():
+                for recipe in made.values():
+                    with station.group.between_parts():
+                        for rig in station.rigs:
+                            rig.line.change_over(recipe)
+                            stop.wait(0.001)
+
+        changing = threading.Thread(target=change_over)
+        changing.start()
+        try:
+            for number in range(100):
+                station.group.trigger(time.monotonic_ns())
+                until(lambda number=number: len(station.results) > number, "the part", 10)
+        finally:
+            stop.set()
+            changing.join(5)
+    recipes = {one.recipe_id for one in station.results}
+    assert recipes <= {"one", "other", "recipe-0+recipe-1"}, recipes
+    assert {"one", "other"} <= recipes
