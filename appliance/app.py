@@ -312,6 +312,7 @@ class App:
         lines = dict(self._lines.cameras)
         cameras, groups = self._lines.statuses()
         models = self._models.statuses()
+        triggers = self._lines.trigger_problems()
         deliveries = self._models.delivered.statuses(self._feed.counts())
         outbox = self._outbox_status()
         reasons = diagnose(
@@ -319,6 +320,7 @@ class App:
                 phase=self._phase,
                 cameras=cameras,
                 finished=frozenset(n for n, line in lines.items() if line.acquisition.state.finished),
+                triggers=triggers,
                 late_now=self._late.now({name: camera.deadline_missed for name, camera in cameras.items()}),
                 self_tests={name: line.self_test_problem for name, line in lines.items()},
                 models=models,
@@ -347,6 +349,7 @@ class App:
             resident_bytes=_resident_bytes(),
             takes_parts=self._phase == "running"
             and outbox.accepting
+            and not triggers
             and all(camera.state == "online" for camera in cameras.values())
             and all(recipe.model in available for recipe in self._used_recipes()),
             deliveries=deliveries,

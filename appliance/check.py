@@ -4,6 +4,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -13,6 +14,7 @@ from appliance.config import ApplianceConfig, load_config
 from appliance.errors import ApplianceError, ConfigError
 from appliance.golden import prove
 from appliance.inspection import Plan
+from appliance.inspection.gpio_pin import look_at_pin
 from appliance.line_config import LineConfig
 from appliance.models import newest_loader
 from appliance.outbox.mqtt import Closed, Connection, Opened
@@ -47,6 +49,9 @@ def check(config_file: Path) -> int:
 def _questions(config: ApplianceConfig) -> Iterator[tuple[str, Callable[[], str]]]:
     for name, line in config.cameras.items():
         yield f"camera {name}", lambda name=name, line=line: _camera(name, line)  # type: ignore[misc]
+    for name, triggered in (*config.cameras.items(), *config.parts.items()):
+        if triggered.gpio is not None:
+            yield f"trigger {name}", partial(look_at_pin, triggered.gpio.settings())
     for name in config.models:
         yield f"model {name}", lambda name=name: _model(config, name)  # type: ignore[misc]
     for name in config.delivered:

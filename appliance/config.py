@@ -127,6 +127,7 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         for name, recipe in self.recipes.items():
             _exists(f"recipes.{name}.model", recipe.model, self.models, "models")
         self._check_parts()
+        self._check_pins()
         return self
 
     def _check_deadlines(self, camera: str) -> None:
@@ -136,6 +137,12 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
                 raise ValueError(
                     f"recipes.{name} has no deadline_ms, and cameras.{camera} neither gate nor takt_ms from which one "
                     "follows; set one"
+                )
+            delay_ms, deadline_ms = self._delay_of(camera), self.deadline_ms(camera, name)
+            if delay_ms >= deadline_ms:
+                raise ValueError(
+                    f"cameras.{camera} exposes {delay_ms:g} ms after the photo-eye's edge (gpio.delay_ms), and recipes."
+                    f"{name} needs the verdict {deadline_ms:g} ms after it: raise deadline_ms, which counts from there"
                 )
 
     def _has_deadline(self, camera: str, recipe: str) -> bool:
@@ -154,9 +161,31 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
                 if camera in grouped:
                     raise ValueError(f"cameras.{camera} is one of parts.{grouped[camera]} and of parts.{name}")
                 grouped[camera] = name
+            self._check_wired(name)
         for camera, line in self.cameras.items():
             if line.trigger == "part" and camera not in grouped:
                 raise ValueError(f"cameras.{camera} has trigger = 'part', and no table of [parts] names it")
+
+    def _check_wired(self, name: str) -> None:
+        parts = self.parts[name]
+        wired = [camera for camera in parts.cameras if self.cameras[camera].is_observed]
+        if wired and parts.gpio is not None and parts.gpio.delay_ms:
+            raise ValueError(
+                f"parts.{name}.gpio.delay_ms cannot be with cameras.{wired[0]}.camera.trigger = 'hardware', because "
+                "the wire exposes: set the camera's own TriggerDelay"
+            )
+
+    def _check_pins(self) -> None:
+        users: dict[tuple[str, int | str], str] = {}
+        for name, one in (*self.cameras.items(), *self.parts.items()):
+            if one.gpio is not None:
+                pin = (one.gpio.chip, one.gpio.line)
+                if pin in users:
+                    raise ValueError(
+                        f"{users[pin]} and {name} have the same pin; a part that several cameras see is a table of "
+                        "[parts]"
+                    )
+                users[pin] = name
 
     @property
     def delivered(self) -> dict[str, ModelDeliveryConfig]:
@@ -201,7 +230,10 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
         Where neither says so it is the takt: a verdict that takes longer than that keeps up with no line.
         """
         gate = self._gate_of(camera)
-        given = (self.recipes[recipe].deadline_ms, None if gate is None else gate.deadline_ms)
+        given = (
+            self.recipes[recipe].deadline_ms,
+            None if gate is None else gate.deadline_ms + self._delay_of(camera),  # the gate's counts from the exposure
+        )
         said = [one for one in given if one is not None]
         takt_ms = self._takt_of(camera)
         return min(said) if said or takt_ms is None else takt_ms
@@ -212,6 +244,11 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     def _takt_of(self, camera: str) -> float | None:
         group = self._group_of(camera)
         return self.cameras[camera].takt_ms if group is None else group.takt_ms
+
+    def _delay_of(self, camera: str) -> float:
+        """From the trigger to the exposure."""
+        one = self._group_of(camera) or self.cameras[camera]
+        return 0.0 if one.gpio is None else one.gpio.delay_ms
 
     def _gate_of(self, camera: str) -> GateConfig | None:
         group = self._group_of(camera)

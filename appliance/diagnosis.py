@@ -56,6 +56,8 @@ class Findings:
     """Why the newest configuration was refused; None where it is in use."""
     deliveries: Mapping[str, DeliveredStatus] = field(default_factory=dict)
     """Models whose versions come from a registry."""
+    triggers: Mapping[str, str] = field(default_factory=dict)
+    """By camera or group: why what triggers it cannot see its parts."""
     delivery: str | None = None
     """Why the delivery process does not run; None where it does, or where nobody wants it."""
     commands: str | None = None
@@ -66,6 +68,7 @@ def diagnose(findings: Findings) -> list[Reason]:
     """All reasons, in the order a part meets them."""
     return [
         *_phase(findings),
+        *_triggers(findings),
         *_cameras(findings),
         *_models(findings),
         *_outbox(findings),
@@ -78,6 +81,11 @@ def _phase(findings: Findings) -> Iterable[Reason]:
         yield Reason(DeviceHealth.CHECK_FUNCTION, "STARTING", "line", "The line is starting; wait for its model.")
     if findings.phase == "stopping":
         yield Reason(DeviceHealth.CHECK_FUNCTION, "STOPPING", "line", "The line is being stopped.")
+
+
+def _triggers(findings: Findings) -> Iterable[Reason]:
+    for name, problem in findings.triggers.items():
+        yield Reason(DeviceHealth.FAILURE, "TRIGGER_LOST", f"trigger/{name}", problem)
 
 
 def _cameras(findings: Findings) -> Iterable[Reason]:

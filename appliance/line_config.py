@@ -1,9 +1,10 @@
 """What the operator's file says of cameras and of parts that several of them see."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, model_validator
 
+from appliance.inspection.gpio_pin import EyeSettings
 from camera.config import CameraConfig
 
 
@@ -26,23 +27,56 @@ class GateConfig(BaseModel, extra="forbid", frozen=True):
 
     @property
     def deadline_ms(self) -> float:
-        """From the trigger to the moment the gate has to know."""
+        """From the exposure to the moment the gate has to know."""
         return round(self.distance_mm / self.speed_mm_s * 1e3 - self.actuator_ms, 3)
 
 
 class GpioConfig(BaseModel, extra="forbid", frozen=True):
     """A photo-eye on one of the box's own pins."""
 
-    chip: str = Field(default="/dev/gpiochip0", description="the GPIO chip (gpiodetect lists them)")
-    line: int | str = Field(description="number or name of the pin (gpioinfo lists them)")
+    chip: str = Field(
+        default="/dev/gpiochip0",
+        min_length=1,
+        description="the GPIO chip: its path, name or label (gpiodetect lists them); the label stays the same when a "
+        "chip is plugged in again",
+    )
+    line: Annotated[int, Field(ge=0)] | Annotated[str, Field(min_length=1)] = Field(
+        description="number or name of the pin (gpioinfo lists them)"
+    )
     edge: Literal["rising", "falling"] = Field(default="rising", description="which edge means that a part is there")
     bias: Literal["as-is", "disabled", "pull-up", "pull-down"] = Field(
-        default="as-is", description="resistor of the pin"
+        default="as-is", description="resistor of the pin; a chip without one ignores this silently"
     )
-    debounce_ms: float = Field(default=0.0, ge=0, le=1000, description="edges closer than this are one")
+    debounce_ms: float = Field(
+        default=0.0, ge=0, le=1000, description="a level has to stay so long; closer edges are one"
+    )
+    debounce_by: Literal["box", "kernel"] = Field(
+        default="box",
+        description="box: by this program, which keeps each edge's exact moment; kernel: by the chip, or the kernel, "
+        "which spares the processor where a wire is full of noise, and is late by up to two of its timer's ticks",
+    )
     delay_ms: float = Field(
         default=0.0, ge=0, le=10_000, description="from the edge to the exposure: the way from the eye to the camera"
     )
+    late_ms: float = Field(
+        default=20.0,
+        gt=0,
+        le=10_000,
+        description="an exposure that would be later than this shows another part: it is not made, and the part fails",
+    )
+
+    def settings(self, *, exposes: bool = True) -> EyeSettings:
+        """As the inspection takes them. `exposes`: by this box, and not by a wire, which is never late."""
+        return EyeSettings(
+            chip=self.chip,
+            line=self.line,
+            edge=self.edge,
+            bias=self.bias,
+            debounce_s=self.debounce_ms / 1e3,
+            delay_s=self.delay_ms / 1e3,
+            debounce_by=self.debounce_by,
+            late_s=self.late_ms / 1e3 if exposes else None,
+        )
 
 
 class TriggerConfig(BaseModel, extra="forbid", frozen=True):
@@ -90,6 +124,11 @@ class LineConfig(TriggerConfig):
             raise ValueError(
                 f"trigger = '{self.trigger}' cannot be with camera.trigger = 'hardware': nothing of this box "
                 "reaches the camera's wire; use trigger = 'camera', or 'gpio' where the wire goes to this box as well"
+            )
+        if self.is_observed and self.gpio is not None and self.gpio.delay_ms:
+            raise ValueError(
+                "gpio.delay_ms cannot be with camera.trigger = 'hardware', because the wire exposes: set the camera's "
+                "own TriggerDelay"
             )
         return self
 

@@ -14,7 +14,7 @@ from appliance.config import ApplianceConfig
 from appliance.inspection import CameraLine, InForce, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.acquisition import AcquisitionSettings
 from appliance.inspection.group import Group, GroupSettings
-from appliance.inspection.photo_eye import EyeSettings, PhotoEye
+from appliance.inspection.photo_eye import PhotoEye, Trigger
 from appliance.inspection.result import rfc3339
 from appliance.inspection.tally import Tally
 from appliance.inspection.ticker import Ticker
@@ -40,6 +40,9 @@ class _Trigger(Protocol):
 
     @property
     def finished(self) -> threading.Event: ...
+
+    @property
+    def problem(self) -> str | None: ...
 
 
 Spawn = Callable[[str, Callable[[], object], str | None], threading.Thread]
@@ -203,6 +206,11 @@ class Lines:
             groups[name] = group.tally.snapshot("offline" if away else "online", detail)
         return cameras, groups
 
+    def trigger_problems(self) -> dict[str, str]:
+        """By camera or group: why its parts are not seen at present."""
+        found = {name: source.problem for name, source in list(self._triggers.items())}
+        return {name: problem for name, problem in found.items() if problem is not None}
+
     def recipes_of(self, model: str) -> list[RecipeConfig]:
         """Those that a version of this model has to fit."""
         return self._recipes.of_model(model)
@@ -246,7 +254,8 @@ class Lines:
             reporter.clock_synchronized = before.reporter.clock_synchronized
         self._drivers[name] = camera
         self.cameras[name] = line
-        self._start_threads(name, line.threads(), self._source(config, config.trigger, line.trigger))
+        source = self._source(config, config.trigger, line.trigger, exposes=not config.is_observed)
+        self._start_threads(name, line.threads(), source)
 
     def _start_group(self, name: str, before: Group | None) -> None:
         config = self._config.parts[name]
@@ -259,16 +268,16 @@ class Lines:
             before,
         )
         self.groups[name] = group
-        self._start_threads(name, group.threads(), self._source(config, config.trigger, group.trigger))
+        exposes = not any(self._config.cameras[camera].is_observed for camera in config.cameras)
+        source = self._source(config, config.trigger, group.trigger, exposes=exposes)
+        self._start_threads(name, group.threads(), source)
 
-    def _source(self, config: TriggerConfig, how: str, trigger: Callable[[int], int | None]) -> _Trigger | None:
-        """What triggers by itself; None where commands, or the camera, do."""
+    def _source(self, config: TriggerConfig, how: str, trigger: Trigger, *, exposes: bool) -> _Trigger | None:
+        """What triggers by itself; None where commands, or the camera, do. `exposes`: and a wire does not."""
         if how == "timer" and config.takt_ms is not None:
             return Ticker(config.takt_ms / 1e3, self._parts, trigger)
         if how == "gpio" and config.gpio is not None:
-            eye = config.gpio
-            settings = EyeSettings(eye.chip, eye.line, eye.edge, eye.bias, eye.debounce_ms / 1e3, eye.delay_ms / 1e3)
-            return PhotoEye(settings, trigger)
+            return PhotoEye(config.gpio.settings(exposes=exposes), trigger, changed=self._changed)
         return None
 
     def _start_threads(self, name: str, bodies: Mapping[str, Callable[[], None]], source: _Trigger | None) -> None:

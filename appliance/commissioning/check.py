@@ -13,6 +13,8 @@ from appliance.commissioning.errors import CommissioningError
 from appliance.commissioning.exposure import exposure_s
 from appliance.commissioning.locating import Locating
 from appliance.commissioning.opening import explained
+from appliance.inspection.gpio_chip import PinError
+from appliance.inspection.gpio_pin import look_at_pin
 from camera.checking import Finding, Level, pace, worst
 from camera.checking.findings import note, well, wrong
 from camera.checking.motion import blur
@@ -84,6 +86,7 @@ def check_camera(options: Namespace) -> int:
     streams = _streams(chosen, neighbours, report.trial, wanted_hz)
     report.add(after(around, system, streams, _frame_bytes(report.trial)))
     report.add(_motion(chosen, options, report.info))
+    report.add(_photo_eye(chosen))
     return _conclude(chosen, report)
 
 
@@ -144,6 +147,19 @@ def _motion(chosen: Chosen, options: Namespace, info: CameraInfo | None) -> list
             )
         ]
     return [blur(exposed_s, speed_mm_s, options.mm_per_px)]
+
+
+def _photo_eye(chosen: Chosen) -> list[Finding]:
+    """The pin that triggers this camera, or the parts that it sees with others."""
+    config = chosen.config
+    if config is None:
+        return []
+    parts = [one for one in config.parts.values() if chosen.name in one.cameras]
+    eyes = [one.gpio for one in (config.cameras[chosen.name], *parts) if one.gpio is not None]
+    try:
+        return [well("trigger", look_at_pin(eye.settings()).rstrip(".")) for eye in eyes]
+    except PinError as error:
+        return [wrong("trigger", str(error).rstrip("."))]
 
 
 def _conclude(chosen: Chosen, report: _Report) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from appliance.inspection.combine import combined
 from appliance.inspection.in_force import InForce
 from appliance.inspection.line import CameraLine
-from appliance.inspection.result import Result
+from appliance.inspection.result import Reason, Result
 from appliance.inspection.tally import Tally
 
 
@@ -91,20 +91,27 @@ class Group:
         triggered_ns: int,
         *,
         part_id: str | None = None,
+        due_ns: int | None = None,
+        lost: tuple[Reason, str] | None = None,
         on_result: Callable[[Result | None], None] | None = None,
     ) -> int | None:
         """A part is there: as `CameraLine.trigger`, for all views."""
         lines, frames = self._lines(), self._settings.frames
+        begins_ns = triggered_ns if due_ns is None else due_ns
         with self._changed:
             in_force = [line.in_force for line in lines]
             deadline_ns = triggered_ns + round(min(one.deadline_ms for one in in_force) * 1e6)
             seen = _Seen(self._next_id, triggered_ns, deadline_ns, part_id, in_force, on_result, len(lines) * frames)
             self._next_id += 1
             self._open.append(seen)
-            for number in range(1, frames):
-                self._later.append((triggered_ns + round(number * self._settings.interval_s * 1e9), number, seen))
-            self._changed.notify_all()
-        return seen.trigger_id if self._expose(seen, 0, triggered_ns) else None
+            if lost is None:
+                for number in range(1, frames):
+                    self._later.append((begins_ns + round(number * self._settings.interval_s * 1e9), number, seen))
+                self._changed.notify_all()
+        if lost is not None:
+            made = [self._expose(seen, number, triggered_ns, lost=lost) for number in range(frames)]
+            return seen.trigger_id if any(made) else None
+        return seen.trigger_id if self._expose(seen, 0, triggered_ns, due_ns=due_ns) else None
 
     def between_parts(self) -> AbstractContextManager[object]:
         """While it is held no part begins: for a changeover of several cameras, of which no part may see one half."""
@@ -136,7 +143,15 @@ class Group:
             self._stopping = True
             self._changed.notify_all()
 
-    def _expose(self, seen: _Seen, number: int, now_ns: int) -> bool:
+    def _expose(
+        self,
+        seen: _Seen,
+        number: int,
+        now_ns: int,
+        *,
+        due_ns: int | None = None,
+        lost: tuple[Reason, str] | None = None,
+    ) -> bool:
         """One exposure by each camera. False where none is made any more: the stored pictures have ended."""
         lines = self._lines()
         made = False
@@ -146,6 +161,8 @@ class Group:
                 part_id=seen.part_id,
                 deadline_ns=seen.deadline_ns,
                 in_force=seen.in_force[place % len(lines)],
+                due_ns=due_ns,
+                lost=lost,
                 on_result=lambda result, place=place: self._took(seen, place, result),  # type: ignore[misc]
             )
             if trigger_id is None:

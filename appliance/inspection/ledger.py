@@ -30,6 +30,8 @@ class Part:
     part_id: str | None = None
     on_result: Callable[[Result | None], None] | None = None
     """Who else is told, with the release: None where there was no part after all."""
+    due_ns: int = 0
+    """CLOCK_MONOTONIC before which it was not in front of the camera: no earlier picture shows it."""
     handed_over_ns: int | None = None
     """When its frame was handed to the station."""
     begun_ns: int | None = None
@@ -68,19 +70,30 @@ class Ledger:
         *,
         part_id: str | None = None,
         deadline_ns: int | None = None,
+        due_ns: int | None = None,
         on_result: Callable[[Result | None], None] | None = None,
     ) -> Part:
         """Note a trigger that was given at `triggered_ns`. From now on its part will get a result.
 
         `deadline_ns`: by when its gate has to know, where that is not the recipe's deadline after this trigger
-        (several exposures of one part). `on_result` is told as `release` is, after it.
+        (several exposures of one part); `due_ns`: see Part. `on_result` is told as `release` is, after it.
         """
         utc_ns = time.time_ns() - (time.monotonic_ns() - triggered_ns)
         if deadline_ns is None:
             deadline_ns = triggered_ns + round(in_force.deadline_ms * 1e6)
         give_up_ns = deadline_ns - round(in_force.margin_ms * 1e6)
         with self._lock:
-            part = Part(self._next_id, triggered_ns, utc_ns, deadline_ns, give_up_ns, in_force, part_id, on_result)
+            part = Part(
+                self._next_id,
+                triggered_ns,
+                utc_ns,
+                deadline_ns,
+                give_up_ns,
+                in_force,
+                part_id,
+                on_result,
+                triggered_ns if due_ns is None else due_ns,
+            )
             self._next_id += 1
             self._open.append(part)
             if give_up_ns < self._awaited_ns:

@@ -100,19 +100,31 @@ class CameraLine:
         part_id: str | None = None,
         deadline_ns: int | None = None,
         in_force: InForce | None = None,
+        due_ns: int | None = None,
+        lost: tuple[Reason, str] | None = None,
         on_result: Callable[[Result | None], None] | None = None,
     ) -> int | None:
         """A part is there: returns its trigger_id, at once; None where the camera's stored pictures have ended.
 
         `in_force`: the recipe, where it is not the one that is in force now (a later exposure of the same part).
+        `due_ns`: when it is in front of the camera, where the trigger was given ahead of that. `lost`: why it cannot be
+        photographed, where that is known: its result is Undefined at once.
         `on_result` gets its result, on the thread that knows it, and must be quick; None: there was no part after all.
         """
         if self.acquisition.state.finished:
             return None
         part = self.ledger.open(
-            triggered_ns, in_force or self.in_force, part_id=part_id, deadline_ns=deadline_ns, on_result=on_result
+            triggered_ns,
+            in_force or self.in_force,
+            part_id=part_id,
+            deadline_ns=deadline_ns,
+            due_ns=due_ns,
+            on_result=on_result,
         )
-        self.acquisition.take(part)
+        if lost is None:
+            self.acquisition.take(part)
+        else:
+            self.ledger.settle(part, self.reporter.undefined(part, *lost))
         return part.trigger_id
 
     def change_over(self, in_force: InForce) -> None:

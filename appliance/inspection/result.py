@@ -53,6 +53,8 @@ class Reason(enum.Enum):
     """No verdict when the part had to be decided."""
     TRIGGER_OVERLAPPED = "TRIGGER_OVERLAPPED"
     """The trigger came while the camera was busy with the part before; nothing was photographed."""
+    TRIGGER_MISSED = "TRIGGER_MISSED"
+    """The box did not notice the trigger in time; nothing was photographed."""
     FRAME_MISSING = "FRAME_MISSING"
     """The trigger was given, and no picture came."""
     FRAME_INCOMPLETE = "FRAME_INCOMPLETE"

@@ -21,6 +21,8 @@ class Ticker:
         self._parts = parts
         self._trigger = trigger
         self.skipped = 0
+        self.problem: str | None = None
+        """None: a clock does not break."""
         self.finished = threading.Event()
         """The last part was triggered."""
 

@@ -144,7 +144,7 @@ class Exposing:
             if left_s <= 0:
                 raise CameraTimeout("The picture did not come before the deadline.")
             frame = self._at.camera.read(left_s)
-            if frame.trigger_sequence is None or frame.exposed_ns >= part.triggered_ns:
+            if frame.trigger_sequence is None or frame.exposed_ns >= part.due_ns:
                 return frame
             if self._gave_up:
                 logger.warning("A picture came after its part's deadline and was dropped.")
