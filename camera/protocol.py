@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from camera.frame import Frame
+
+UNASKED: Final = "unasked"
+"""The name, among a driver's counters, of pictures that came without a trigger and that it did not hand out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from appliance.inspection.result import Reason
 from appliance.inspection.ways import Exposing, FreeRunning, Observing, Surroundings, Way
 from camera.errors import CameraConfigError, CameraError, CameraInUse, CameraLost, CameraNotFound, EndOfPictures
 from camera.frame import Frame
-from camera.protocol import Camera, CameraInfo
+from camera.protocol import UNASKED, Camera, CameraInfo
 
 logger = logging.getLogger(__name__)
 
@@ -174,6 +174,7 @@ class Acquisition:
         if self._stopping.is_set():
             raise CameraLost("The box is being stopped.")
         self.info = info = self._camera.info
+        self.counters = {}
         self._reporter.simulated = info.is_simulated
         for note in info.notes:
             logger.warning("Camera %s: %s", self._reporter.camera, note, extra={"CAMERA": self._reporter.camera})
@@ -187,12 +188,14 @@ class Acquisition:
         self._camera.close()
         self._way.abandon(self._state.detail)
 
-    def _look_after(self) -> None:
-        """Between two reads: what the driver counts."""
+    def _look_after(self) -> int:
+        """Between two reads: what the driver counts. Returns how many pictures it kept that nobody had asked for."""
         now_s = time.monotonic()
-        if now_s - self._counters_at >= _COUNTERS_S:
-            self._counters_at = now_s
-            self.counters = self._camera.counters()
+        if now_s - self._counters_at < _COUNTERS_S:
+            return 0
+        self._counters_at = now_s
+        before, self.counters = self.counters.get(UNASKED, 0), self._camera.counters()
+        return max(0, self.counters.get(UNASKED, 0) - before)
 
     def _pass_on(self, part: Part, frame: Frame) -> None:
         self._wait_s = _BACK_OFF_S[0]  # it works: when it is lost it is tried again at once

@@ -45,8 +45,9 @@ class Surroundings:
     give_up: GiveUp
     pass_on: Callable[[Part, Frame], None]
     """A part's picture goes to the station."""
-    alive: Callable[[], None]
-    """Called at least once a second, between two reads, on the camera's thread."""
+    alive: Callable[[], int]
+    """Called at least once a second, between two reads, on the camera's thread: how many pictures came meanwhile that
+    the driver kept to itself because no trigger had asked for them."""
     stopping: threading.Event
 
 
@@ -91,12 +92,12 @@ class Exposing:
             try:
                 part = self._triggers.get(timeout=_LOOK_S)
             except queue.Empty:
-                self._at.alive()
+                self._look_after()
                 continue
             if part is not None:
                 self._expose(part)
                 self._busy.clear()
-                self._at.alive()
+                self._look_after()
 
     def abandon(self, detail: str) -> None:
         """See Way."""
@@ -111,6 +112,13 @@ class Exposing:
     def wake(self) -> None:
         """See Way."""
         self._triggers.put(None)
+
+    def _look_after(self) -> None:
+        unasked = self._at.alive()
+        if self._gave_up:  # it is most likely the late picture of a part that has its result
+            return
+        for _ in range(unasked):
+            _nobodys(self._at, None)
 
     def _expose(self, part: Part) -> None:
         try:
@@ -318,9 +326,10 @@ class Observing:
         self._at.give_up(part, Reason.FRAME_MISSING, "The trigger was given, and the camera made no picture of it.")
 
 
-def _nobodys(at: Surroundings, frame: Frame) -> None:
-    """A picture that no trigger asked for: it is a part of its own, that cannot be judged."""
+def _nobodys(at: Surroundings, frame: Frame | None) -> None:
+    """A picture that no trigger asked for: it is a part of its own, that cannot be judged. None: the driver kept it."""
     sentence = (
         "A picture came that no trigger had asked for; look at the trigger's wire, its debouncing, and its count."
     )
-    at.give_up(at.ledger.open(frame.exposed_ns, at.in_force()), Reason.FRAME_UNEXPECTED, sentence, frame)
+    seen_ns = time.monotonic_ns() if frame is None else frame.exposed_ns
+    at.give_up(at.ledger.open(seen_ns, at.in_force()), Reason.FRAME_UNEXPECTED, sentence, frame)

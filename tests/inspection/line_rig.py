@@ -76,6 +76,7 @@ class WiredCamera:
         self._pulses = self._sequence = self._epoch = 0
         self._noise = np.random.default_rng(1)
         self.is_unplugged = False
+        self.unasked = 0
         self._is_open = False
 
     def pulse(self, at_ns=None, *, ignored=False, lost=False, noise=False):
@@ -142,7 +143,7 @@ class WiredCamera:
 
     def counters(self):
         self._check_plugged()
-        return {}
+        return {"unasked": self.unasked}
 
     def _check_plugged(self):
         if self.is_unplugged:

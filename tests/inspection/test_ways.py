@@ -177,6 +177,15 @@ class TestThisBoxExposes:
             until(lambda: len(rig.results) == 3, "both", 5)
         assert Counter(rig.said()) == Counter([OK, OK, UNEXPECTED])
 
+    def test_a_picture_that_the_driver_kept_because_nobody_asked_for_it_is_told(self):
+        camera = WiredCamera(triggers_itself=False)
+        with Rig(camera, in_force(Model(GOOD))) as rig:
+            rig.line.trigger(time.monotonic_ns())
+            until(lambda: len(rig.results) == 1, "the first", 5)
+            camera.unasked = 2
+            until(lambda: len(rig.results) == 3, "both", 5)
+        assert rig.said() == [OK, UNEXPECTED, UNEXPECTED]
+
     def test_triggers_while_the_camera_is_busy_fail_at_once_and_in_order(self):
         camera = WiredCamera(triggers_itself=False)
         camera.trigger = lambda: None
