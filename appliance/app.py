@@ -20,7 +20,7 @@ from typing import Final
 import cv2
 
 from appliance import clock, scheduling, systemd
-from appliance.child import DeliveryChild, GatewayChild, SurfaceChild
+from appliance.children import DeliveryChild, GatewayChild, SurfaceChild
 from appliance.config import ApplianceConfig, load_config
 from appliance.diagnosis import Findings, Lateness, diagnose
 from appliance.errors import ConfigError

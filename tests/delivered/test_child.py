@@ -5,7 +5,7 @@ import threading
 import pytest
 from running import until
 
-from appliance.child import DeliveryChild
+from appliance.children import DeliveryChild
 from appliance.shadowing import Feed
 
 

@@ -4,7 +4,7 @@ import sys
 from functools import partial
 
 from appliance import app
-from appliance.child import DeliveryChild
+from appliance.children import DeliveryChild
 from appliance.cli import main
 
 app.DeliveryChild = partial(DeliveryChild, module="stand_in_delivery")
