@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from appliance.commissioning.config_edit import as_toml
 from appliance.commissioning.errors import CommissioningError
 from camera.discovery import LOOKING, Found, Looked, discover
 
@@ -57,9 +58,7 @@ def named(found: Sequence[Found], wanted: str) -> Found:
 
 def section(settings: Mapping[str, Any], name: str) -> str:
     """[cameras.NAME.camera] as TOML, for pasting."""
-    import tomlkit
-
-    return f"[cameras.{name}.camera]\n" + tomlkit.dumps(_plain(settings)).strip() + "\n"
+    return as_toml(("cameras", name, "camera"), _plain(settings)).strip() + "\n"
 
 
 def _plain(value: Any) -> Any:
