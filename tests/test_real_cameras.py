@@ -26,6 +26,7 @@ camera = { driver = "virtual", seed = 6, width_px = 640, height_px = 400 }
 [recipes.beside]
 model = "surface"
 deadline_ms = 400
+input = { roi = [0, 0, 640, 400] }
 """
 GIGE = """driver = "aravis"
 device = "{address}"
@@ -152,7 +153,7 @@ def test_a_driver_that_is_killed_a_hundred_times_leaves_nothing_behind(tmp_path,
     changes = {
         "camera": 'driver = "virtual"\nseed = 5\nwidth_px = 640\nheight_px = 400',
         "line": "takt_ms = 50",
-        "recipe": "deadline_ms = 45",
+        "recipe": "deadline_ms = 45\ninput = { roi = [0, 0, 640, 400] }",
     }
     with station(tmp_path, prepared, **changes) as (line, heard):
         until(lambda: len(of(heard, "top")) > 20 and drivers(line), "parts", 120)
