@@ -61,10 +61,8 @@ def test_of_five_triggers_at_once_the_camera_takes_one_and_the_other_four_are_to
 
 
 def test_a_camera_that_cannot_say_whether_it_is_ready_gets_one_trigger_at_a_time(make, monkeypatch):
-    camera = make()
-    camera.open()
+    camera = started(make())  # the emulator is ready then
     monkeypatch.setattr(camera, "_can_say_ready", False)
-    camera.start()
     camera.trigger()
     with pytest.raises(TriggerNotReady, match="not here"):
         camera.trigger()
