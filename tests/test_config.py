@@ -203,6 +203,25 @@ def test_where_nothing_else_says_so_the_takt_is_the_deadline(written):
     assert "recipes.flange has no deadline_ms, and cameras.top neither gate nor takt_ms" in said
 
 
+def test_the_way_from_a_photo_eye_to_the_camera_is_part_of_the_deadline(written):
+    eye = 'trigger = "gpio"\ngpio = { line = "EYE", delay_ms = 60 }'
+    gate = "gate = { distance_mm = 10, speed_mm_s = 1000 }"
+    config = load_config(written(GOOD.replace("takt_ms = 500", f"{eye}\n{gate}", 1)))
+    assert config.deadline_ms("top", "flange") == 70.0
+    said = refusal(written(GOOD.replace("takt_ms = 500", eye.replace("60", "100"), 1)))
+    assert "cameras.top exposes 100 ms after the photo-eye's edge" in said
+    wired = GOOD.replace('driver = "virtual"', 'driver = "aravis"\ntrigger = "hardware"', 1)
+    assert "the camera's own TriggerDelay" in refusal(written(wired.replace("takt_ms = 500", eye, 1)))
+
+
+def test_two_lines_cannot_have_one_pin(written):
+    text = GOOD.replace("takt_ms = 500", 'trigger = "gpio"\ngpio = { line = 4 }', 1)
+    other = (
+        '[cameras.side]\nrecipe = "flange"\ntrigger = "gpio"\ngpio = { line = 4 }\ncamera = { driver = "virtual" }\n'
+    )
+    assert "top and side have the same pin" in refusal(written(text + other))
+
+
 def test_a_wire_to_the_camera_and_a_timer_do_not_go_together(written):
     real = 'driver = "aravis"\ntrigger = "hardware"'
     said = refusal(written(GOOD.replace('driver = "virtual"', real, 1)))

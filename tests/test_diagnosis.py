@@ -55,6 +55,7 @@ LOADING = ModelStatus("surface", 1, "LOADING", None, None, None, None)
     ("change", "health", "codes"),
     [
         ({}, DeviceHealth.NORMAL, []),
+        ({"triggers": {"top": "the pin is gone"}}, DeviceHealth.FAILURE, ["TRIGGER_LOST"]),
         ({"cameras": {"top": CameraStatus("offline", "gone")}}, DeviceHealth.FAILURE, ["CAMERA_LOST"]),
         ({"cameras": {"top": CameraStatus("frozen", "same")}}, DeviceHealth.FAILURE, ["CAMERA_FROZEN"]),
         (

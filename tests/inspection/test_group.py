@@ -10,7 +10,7 @@ from running import VALIDATOR, until
 
 from appliance.inspection.combine import combined
 from appliance.inspection.group import Group, GroupSettings
-from appliance.inspection.result import Evaluation
+from appliance.inspection.result import Evaluation, Reason
 
 STREAM = {"stream": "01934d5e-7e5c-7000-8000-000000000000", "sequence": 0}
 
@@ -161,3 +161,20 @@ def test_all_views_of_a_part_are_judged_by_one_changeovers_recipes():
     recipes = {one.recipe_id for one in station.results}
     assert recipes <= {"one", "other", "recipe-0+recipe-1"}, recipes
     assert {"one", "other"} <= recipes
+
+
+def test_a_part_that_is_known_to_be_lost_has_one_undefined_result_of_all_its_views():
+    lost = (Reason.TRIGGER_MISSED, "nobody saw it")
+    with Station(GOOD, GOOD, frames=2, interval_s=0.05) as station:
+        result = station.part(lost=lost)
+        assert station.part().evaluation is Evaluation.OK
+    assert (result.evaluation, result.reason, len(result.views)) == (Evaluation.UNDEFINED, Reason.TRIGGER_MISSED, 4)
+
+
+def test_later_exposures_follow_the_first_also_where_the_trigger_was_given_ahead():
+    with Station(GOOD, deadline_ms=5000.0, frames=2, interval_s=0.1) as station:
+        told, now_ns = [], time.monotonic_ns()
+        station.group.trigger(now_ns - 1_000_000_000, due_ns=now_ns, on_result=told.append)
+        (result,) = until(lambda: told, "the part's result", 10)
+        assert time.monotonic_ns() >= now_ns + 100_000_000
+    assert result.evaluation is Evaluation.OK
