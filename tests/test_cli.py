@@ -97,6 +97,7 @@ def test_ctrl_c_ends_the_demo_cleanly_with_its_summary(tmp_path):
     assert "did not arrive" not in said
 
 
+@pytest.mark.slow
 def test_the_demo_runs_over_a_folder_of_pictures_with_a_model_of_ones_own(tmp_path, pictures_of_parts):
     said = run(
         "demo",

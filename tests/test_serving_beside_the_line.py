@@ -140,6 +140,7 @@ def resident_mb(pid):
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+@pytest.mark.slow
 def test_both_apis_answer_as_the_line_s_own_model_does_while_parts_pass(appliance, subscriber, client):
     line = appliance(serving=client.serving, model="labels = { stable = 1 }", **PACE).start()
     up(client, subscriber)
@@ -169,6 +170,7 @@ def test_both_apis_answer_as_the_line_s_own_model_does_while_parts_pass(applianc
     assert_no_part_was_missed(subscriber)
 
 
+@pytest.mark.slow
 def test_no_request_fails_while_the_model_is_swapped_under_clients_and_camera(appliance, subscriber, client, tmp_path):
     base = tmp_path / "models"
     shutil.copytree(DEMO_MODEL / "1", base / "1")

@@ -206,13 +206,13 @@ def _asked(frame):
 
 
 @pytest.mark.parametrize("way", ["observed", "free", "exposing"])
-def test_a_hundred_unplugged_cables_leave_no_trigger_without_its_result(way):
+def test_unplugged_cables_leave_no_trigger_without_its_result(way):
     camera = WiredCamera(triggers_itself=way != "exposing")
     rig = observed(camera, 100.0) if way == "observed" else Rig(camera, in_force(Model(GOOD), deadline_ms=100.0))
     given = 0
     with rig:
-        for _ in range(10):
-            for _ in range(10):
+        for _ in range(3):
+            for _ in range(20):
                 at_ns = time.monotonic_ns()
                 if way != "free":
                     rig.line.trigger(at_ns)

@@ -107,6 +107,7 @@ def test_the_broker_may_be_away_when_the_line_starts(box, broker, subscriber):
     assert results[19]["exposure_time_utc"] < back
 
 
+@pytest.mark.slow
 def test_a_hung_line_is_killed_and_started_anew_and_nothing_is_lost(box, subscriber):
     box.start()
     more_results(subscriber, 10)

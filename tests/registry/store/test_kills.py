@@ -34,6 +34,7 @@ def sweep(mode, place):
     return int(done.stdout.split()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_store_killed_at_any_change_recovers_also_when_that_is_killed(memory):
     assert sweep("once", memory) > 200
