@@ -27,15 +27,14 @@ CAMERA = 'driver = "virtual"\nseed = 5\nwidth_px = 320\nheight_px = 200\nlatency
 
 def edges_become_published_results(bank, line, heard):
     until(lambda: "The photo-eye on pin 4 (PHOTO_EYE)" in line.log(), "the pin to be read", 400)
-    until(lambda: heard.codes() and "CAMERA_LOST" not in heard.codes(), "the camera to be there", 200)
-    print(f"the pin and the camera are there after {time.monotonic() - line.begun_s:.0f} s")
+    print(f"the pin is read after {time.monotonic() - line.begun_s:.0f} s")
     for number in range(PARTS):
         bank.pulse(EYE)
         until(lambda number=number: len(heard.results) == number + 1, f"result {number}", 60)
     assert [one["trigger_id"] for one in heard.results] == list(range(PARTS))
     for one in heard.results:
         VALIDATOR.validate(one)
-    # Whether the model is loaded by then is the emulated processor's; that nobody passes unseen is the line's.
+    # Whether camera and model are there by then is up to the emulated processor; that each edge has its result is not.
     print(f"{len(heard.results)} results: {dict(Counter(one['reason'] or one['evaluation'] for one in heard.results))}")
 
 
