@@ -30,6 +30,7 @@ BROKEN = {
     "TensorFlow and LiteRT have one home": ("appliance/inspection/errors.py", "import tensorflow"),
     "systemd-python has two homes, and neither needs it": ("appliance/app.py", "import systemd.daemon"),
     "Basler's library has one home": ("camera/drivers/folder.py", "import pypylon"),
+    "The pins' library has one home": ("appliance/lines.py", "import gpiod"),
     "The operator's file is written in one place": ("appliance/config.py", "import tomlkit"),
     "No cycles anywhere": ("appliance/inspection/errors.py", "import appliance.inspection.station"),
 }
