@@ -91,8 +91,13 @@ def test_what_is_up_to_date_takes_no_time_and_hands_the_arguments_on(clone):
 
 def test_an_interrupted_step_ends_with_everything_it_started(clone):
     program = f". {clone}/deploy/setup; steps=1; run_step 'Waiting long' sleep 60"
+    # Who starts the tests in a shell's background has them ignore SIGINT, and no shell below could take it up again.
     with subprocess.Popen(
-        ["bash", "-c", program], stderr=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+        ["env", "--default-signal=INT", "bash", "-c", program],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ},
     ) as step:
         assert step.stderr.readline() == "[1/1] Waiting long\n"
         os.killpg(step.pid, signal.SIGINT)
