@@ -98,6 +98,7 @@ def test_a_folder_that_is_no_savedmodel_is_refused_in_a_sentence(appliance, subs
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_model_that_does_not_fit_the_recipe_never_replaces_one_that_does(appliance, subscriber, tmp_path):
     base = tmp_path / "models"
     shutil.copytree(DEMO_MODEL / "1", base / "1")
@@ -119,6 +120,7 @@ def test_a_model_that_does_not_fit_the_recipe_never_replaces_one_that_does(appli
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_gone_fails_every_part_and_comes_back_by_itself(appliance, subscriber):
     camera = 'driver = "virtual"\nmisbehave = { gone = { at_exposures = [20], gone_s = 1.5 } }'
     line = appliance(camera=camera).start("--parts", "80")
@@ -214,6 +216,7 @@ def test_a_broker_that_was_never_there_costs_nothing_but_time(appliance, tmp_pat
     assert "30 results wait on disk" in line.log()
 
 
+@pytest.mark.slow
 def test_a_killed_line_loses_no_recorded_result_and_reuses_no_number(appliance, subscriber):
     line = appliance(line="takt_ms = 50", recipe="deadline_ms = 50")
     for _ in range(4):
@@ -231,6 +234,7 @@ def test_a_killed_line_loses_no_recorded_result_and_reuses_no_number(appliance, 
     assert len({result["stream"] for result in subscriber.results}) == 1
 
 
+@pytest.mark.slow
 def test_a_gateway_that_dies_is_started_again_and_the_line_judges_on(appliance, subscriber):
     line = appliance(line="takt_ms = 50", recipe="deadline_ms = 50").start("--parts", "150")
     until(lambda: len(subscriber.results) > 10, "first results")

@@ -45,12 +45,15 @@ def make(request, pictures):
 
 
 SUPERVISED_ALWAYS = {"virtual"}
+ON_REQUEST = {"rtsp"}
+"""The driver of `mjpeg`, which is always tried, behind a server that is slow to open; tests/camera/opencv has more."""
 
 
 def marks(name, place):
     if name == "pylon" and place == "here":
         return [pytest.mark.timeout(method="thread")]  # see leave_alarms_to_pylon()
-    return [pytest.mark.slow] if place == "supervised" and name not in SUPERVISED_ALWAYS else []
+    is_slow = name in ON_REQUEST or (place == "supervised" and name not in SUPERVISED_ALWAYS)
+    return [pytest.mark.slow] if is_slow else []
 
 
 PLACES = [
