@@ -21,7 +21,7 @@ _LENDER: Final = 1
 _SWITCH_S: Final = 0.0005
 """A thread that goes on computing in Python lets another in after so long; Python's own 5 ms, several times a part, are
 too much where a stranger's request brings thousands of strings."""
-REAL_TIME: Final = {"trigger": 13, "deadline": 12, "station": 11, "camera": 10, "driver": 9}
+REAL_TIME: Final = {"trigger": 13, "exposures": 13, "deadline": 12, "station": 11, "camera": 10, "driver": 9}
 """Priorities in SCHED_RR, by what a thread does. A verdict under way goes before the next exposure; neither keeps a
 trigger's moment, or a deadline, from being seen. Well below the kernel's threads for interrupts (50)."""
 

@@ -12,6 +12,19 @@ def appliance_command(line, *arguments):
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
 
 
+TWICE = """
+[cameras.again]
+recipe = "part"
+trigger = "part"
+camera = { driver = "virtual", seed = 8 }
+[parts.turned]
+cameras = ["again"]
+frames = 2
+interval_ms = 100
+ok_min = 1
+trigger = "timer"
+takt_ms = 400
+"""
 TWO_OF_ONE_PART = """
 [cameras.side]
 recipe = "part"
@@ -40,7 +53,7 @@ def start(appliance, **changes):
         camera='driver = "virtual"\nseed = 5',
         recipe="deadline_ms = 300",
         mqtt='commands = ["trigger", "recipe"]',
-        extra=TWO_OF_ONE_PART,
+        extra=TWO_OF_ONE_PART + TWICE,
         **changes,
     ).start()
     until(lambda: line.get("/readyz")[0] == 200, "the line to be ready", 120)
@@ -79,6 +92,10 @@ def test_a_part_that_two_cameras_see_gets_one_combined_result_and_each_camera_it
         assert (one["verdict"] == "pass") == (set(views.values()) == {"OK"})
     assert any({view["evaluation"] for view in one["views"]} <= {"OK", "NotOK", "NotDecidable"} for one in combined)
     assert len(of(subscriber, "lone")) > 5, "the other camera went on"
+    turned = until(lambda: of(subscriber, "turned")[2:8], "parts that one camera sees twice")
+    for number, one in enumerate(turned, 2):
+        assert [view["trigger_id"] for view in one["views"]] == [2 * number, 2 * number + 1]
+        assert (one["verdict"] == "pass") == ("OK" in {view["evaluation"] for view in one["views"]})
     assert line.stop() == 0
 
 
@@ -111,6 +128,7 @@ def test_the_recipe_changes_between_two_parts_and_a_bad_one_is_refused(appliance
         "top": "part",
         "side": "part",
         "lone": "other",
+        "again": "part",
     }
     assert line.stop() == 0
 
