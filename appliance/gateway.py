@@ -239,7 +239,7 @@ class Gateway:
         self._retain("health", overview.health_json())
 
     def _publish_status(self, status: LineStatus) -> None:
-        for name, camera in status.cameras.items():
+        for name, camera in (status.cameras | status.groups).items():
             self._retain(f"{name}/status", {"state": camera.state, "reason": camera.detail or None})
         for one in status.recipes:
             self._retain(f"{one.camera}/recipe", recipe_message(one))

@@ -1,5 +1,6 @@
 """A station as a plant has it: several cameras, parts that two of them see, recipes that change with the product."""
 
+import json
 import subprocess
 import sys
 
@@ -84,6 +85,7 @@ def test_a_part_that_two_cameras_see_gets_one_combined_result_and_each_camera_it
         VALIDATOR.validate(message)
     assert [one["part_id"] for one in combined] == [f"SN-{number}" for number in range(10)]
     assert [one["trigger_id"] for one in combined] == list(range(10))
+    assert json.loads(subscriber.latest["housing/status"])["state"] == "online"
     for camera in ("top", "side"):
         assert [one["part_id"] for one in of(subscriber, camera)] == [f"SN-{number}" for number in range(10)]
     for one in combined:
