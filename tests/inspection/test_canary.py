@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from inspection.line_rig import Signature
 from running import VALIDATOR, until
 
 from appliance.inspection import CameraLine, Canary, InForce, LineSettings, Reporter
@@ -17,7 +18,6 @@ from appliance.inspection.recipe import RecipeConfig
 from appliance.inspection.result import ClassScore, Evaluation, ModelUsed, Reason
 from appliance.inspection.station import Station
 from appliance.runtimes.errors import PredictError
-from appliance.runtimes.model import TensorSpec
 from appliance.serving import NotServing, ServableId
 from appliance.status import CanaryStatus
 from camera.frame import Frame, PixelFormat
@@ -26,12 +26,6 @@ from camera.opening import make_camera
 GOOD, REVIEW, BAD = [0.05, 0.95], [0.5, 0.5], [0.95, 0.05]
 RECIPE = RecipeConfig(model="surface", deadline_ms=200)
 FRAME = Frame(np.zeros((8, 8), np.uint8), PixelFormat.MONO8, 0, 1, 0, 0)
-
-
-class Signature:
-    def __init__(self):
-        self.inputs = {"x": TensorSpec("x", "uint8", (None, 8, 8, 1), "x:0")}
-        self.outputs = {"scores": TensorSpec("scores", "float32", (None, 2), "y:0")}
 
 
 class Model:
