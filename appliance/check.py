@@ -17,7 +17,7 @@ from appliance.inspection import Plan
 from appliance.inspection.gpio_pin import look_at_pin
 from appliance.line_config import LineConfig
 from appliance.models import newest_loader
-from appliance.outbox.mqtt import Closed, Connection, Opened
+from appliance.mqtt.connection import Closed, Connection, Leaving, Opened
 from appliance.registry.package.files import RELEASE_FILE
 from appliance.registry.package.keys import read_public_keys
 from appliance.registry.package.statement import read_statement
@@ -163,12 +163,12 @@ def _delivery(config: ApplianceConfig, name: str) -> str:
 
 def _broker(config: ApplianceConfig) -> str:
     mqtt = config.mqtt
-    connection = Connection(mqtt, f"{config.station.name}-check")
+    connection = Connection(mqtt, f"{config.station.name}-check", None)
     wake, other = socket.socketpair()
     try:
         _await_opened(connection, wake)
     finally:
-        connection.close(politely=True)
+        connection.close(Leaving.POLITELY)
         wake.close()
         other.close()
     return f"{mqtt.host}:{mqtt.port} accepts this box; it will publish below {mqtt.base_topic}."

@@ -15,7 +15,8 @@ from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
 from appliance.line_config import GateConfig, LineConfig, PartsConfig
-from appliance.outbox.config import MqttConfig, OutboxConfig
+from appliance.mqtt.config import MqttConfig
+from appliance.outbox.config import OutboxConfig
 from appliance.registry.config import DeliveryConfig, ModelDeliveryConfig
 
 if sys.version_info >= (3, 11):

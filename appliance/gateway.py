@@ -28,8 +28,8 @@ from appliance.config import ApplianceConfig, load_config
 from appliance.health import DeviceHealth, Reason
 from appliance.inspection import SCHEMA_PATH
 from appliance.link import Link, Message
+from appliance.mqtt.connection import Received
 from appliance.outbox import Publisher
-from appliance.outbox.mqtt import Received
 from appliance.status import LineStatus
 from appliance.steering.client import ControlClient
 from appliance.steering.counting import Counts

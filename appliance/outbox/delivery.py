@@ -9,22 +9,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.outbox.backoff import Backoff
-from appliance.outbox.config import MqttConfig
-from appliance.outbox.errors import OutboxDamaged, OutboxError
-from appliance.outbox.link import Link
-from appliance.outbox.mqtt import (
-    AVAILABILITY,
-    OFFLINE,
-    ONLINE,
+from appliance.backoff import Backoff
+from appliance.mqtt.config import MqttConfig
+from appliance.mqtt.connection import (
     Closed,
     End,
     Event,
     Granted,
+    Leaving,
     Opened,
     Receipt,
     Received,
 )
+from appliance.mqtt.link import Link
+from appliance.mqtt.topics import AVAILABILITY, OFFLINE, ONLINE
+from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.reader import Reader
 from appliance.outbox.retained import Retained
 from appliance.outbox.row import Row
@@ -170,11 +169,11 @@ class Delivery:
             self._send_retained()
             for event in self._link.serve(0.1, wake):
                 self._handle(event)
-        self._link.close(politely=self._retained.is_settled)
+        self._link.close(Leaving.POLITELY if self._retained.is_settled else Leaving.AT_ONCE)
 
     def close(self) -> None:
         """Let go of everything; how far the broker has come is written down. Without a good-bye, our will says it."""
-        self._link.close(politely=False)
+        self._link.close(Leaving.AT_ONCE)
         self._reader.close()
         self._write_watermark()
 
@@ -222,7 +221,7 @@ class Delivery:
             if not self._fits(row.payload):
                 self._hold(row, self._too_long(row.payload))
                 return
-            topic = f"{row.camera}/{row.topic}"
+            topic = self._below_base(f"{row.camera}/{row.topic}")
             message_id = self._link.publish(
                 topic, row.payload, retain=False, content_type=_JSON, attributes=self._attributes(row)
             )
@@ -244,7 +243,9 @@ class Delivery:
                 self._refuse_retained(topic, self._too_long(payload))
                 continue
             content_type = _JSON if payload[:1] == b"{" else None
-            self._sent(self._link.publish(topic, payload, retain=True, content_type=content_type), topic)
+            self._sent(
+                self._link.publish(self._below_base(topic), payload, retain=True, content_type=content_type), topic
+            )
 
     def _send_notes(self) -> None:
         """They share the window with everything else, and are never sent twice."""
@@ -255,15 +256,21 @@ class Delivery:
             elif note.is_answer:
                 self._answer(note)
             else:
-                self._sent(self._link.publish(note.topic, note.payload, retain=False, content_type=_JSON), note)
+                topic = self._below_base(note.topic)
+                self._sent(self._link.publish(topic, note.payload, retain=False, content_type=_JSON), note)
 
     def _answer(self, note: Note) -> None:
         try:
-            message_id = self._link.answer(note.topic, note.payload, content_type=_JSON, correlation=note.correlation)
+            message_id = self._link.publish(
+                note.topic, note.payload, retain=False, content_type=_JSON, correlation=note.correlation
+            )
         except ValueError as error:
             _log.warning("An MQTT client wants its answer on %r, which is no topic (%s).", note.topic[:80], error)
             return
         self._sent(message_id, note)
+
+    def _below_base(self, topic: str) -> str:
+        return f"{self._config.base_topic}/{topic}"
 
     def _sent(self, message_id: int, message: Row | str | Note) -> None:
         if not self._under_way:
@@ -300,7 +307,7 @@ class Delivery:
                 self._retained.put(AVAILABILITY, ONLINE)
                 self._start_again()
                 if self._topics:
-                    self._link.subscribe(self._topics)
+                    self._link.subscribe([self._below_base(topic) for topic in self._topics])
             case Receipt():
                 self._take_receipt(event)
             case Granted():

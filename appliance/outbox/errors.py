@@ -1,4 +1,4 @@
-"""What can go wrong between a verdict and the broker's receipt for it.
+"""What can go wrong between a verdict and the disk.
 
 ApplianceError
 └── OutboxError
@@ -6,10 +6,7 @@ ApplianceError
     ├── DiskFull          the disk has no room
     ├── DiskFailed        the disk does not do what it is asked
     ├── OutboxDamaged     what is on the disk is not what was written
-    ├── OutboxInUse       another process writes this outbox
-    └── BrokerError
-        ├── BrokerUnreachable   nobody answers there, or not as a broker
-        └── BrokerRefused       the broker answers, and says no
+    └── OutboxInUse       another process writes this outbox
 """
 
 from appliance.errors import ApplianceError
@@ -43,15 +40,3 @@ class OutboxDamaged(OutboxError):
 
 class OutboxInUse(OutboxError):
     """A second appliance was started on the same folder. It records nothing until the first one ends."""
-
-
-class BrokerError(OutboxError):
-    """Results wait on the disk: nothing is lost, and nobody hears of it."""
-
-
-class BrokerUnreachable(BrokerError):
-    """No connection. Seen with a wrong address, a pulled cable, a broker that is down, a certificate that fails."""
-
-
-class BrokerRefused(BrokerError):
-    """The broker said no: to the password, to the client, or to publishing on a topic."""

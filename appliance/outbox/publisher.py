@@ -11,15 +11,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from appliance.outbox.config import MqttConfig
+from appliance.mqtt.config import MqttConfig
+from appliance.mqtt.connection import Received, Will
+from appliance.mqtt.link import Link
+from appliance.mqtt.topics import AVAILABILITY, OFFLINE, is_suffix
 from appliance.outbox.delivery import Delivery, Note
 from appliance.outbox.errors import OutboxError
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.identity import client_id
-from appliance.outbox.link import Link
 from appliance.outbox.lock import ProcessLock
-from appliance.outbox.mqtt import Received
-from appliance.outbox.topics import is_suffix
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,8 @@ class Publisher:
         """
         self._config = config
         self._on_acknowledged = on_acknowledged
-        self._link = Link(config, client_id(folder, station))
+        will = Will(f"{config.base_topic}/{AVAILABILITY}", OFFLINE, retain=True)
+        self._link = Link(config, client_id(folder, station), lambda: will)
         with in_our_words(f"The outbox folder {folder}"):
             self._delivery = Delivery(folder, config, self._link, self._acknowledge, topics, on_received)
         self._lock_file = ProcessLock(folder / "publisher.lock", "Another gateway publishes")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from appliance.mqtt.topics import is_level
 from appliance.outbox.database import Limits
 from appliance.outbox.intake import Intake
 from appliance.outbox.numbering import Entry
 from appliance.outbox.row import GAP_TOPIC, Recorded
-from appliance.outbox.topics import is_level
 from appliance.outbox.writer import Writer
 
 OUTBOX_MIN_BYTES: Final = 4 * 1024**2

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from appliance.backoff import Backoff
 from appliance.outbox import watermark
-from appliance.outbox.backoff import Backoff
 from appliance.outbox.ballast import Ballast
 from appliance.outbox.database import FORGET_MAX_ROWS, Database, Limits, Written
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError, OutboxFull

@@ -7,8 +7,9 @@ import pytest
 from outbox.brokers import BASE, DURABLE, Broker, Listener
 from outbox.messages import Record
 
-from appliance.outbox import delivery, link
-from appliance.outbox.config import MqttConfig
+from appliance.mqtt import link
+from appliance.mqtt.config import MqttConfig
+from appliance.outbox import delivery
 from appliance.outbox.publisher import Publisher
 from appliance.outbox.store import Outbox
 

@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from appliance.outbox.config import MqttConfig, OutboxConfig, TlsConfig
+from appliance.mqtt.config import MqttConfig, TlsConfig
+from appliance.outbox.config import OutboxConfig
 
 GOOD = {"host": "broker", "base_topic": "acme/north/assembly/line3/box1"}
 

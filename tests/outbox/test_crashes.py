@@ -16,7 +16,7 @@ from outbox.messages import result
 from outbox.test_publisher import GATEWAY
 from running import until
 
-from appliance.outbox import link
+from appliance.mqtt import link
 
 CAMERAS = ("top", "side")
 MANY = [pytest.mark.slow, pytest.mark.timeout(1200)]

@@ -19,8 +19,9 @@ from outbox.line import Line
 from outbox.messages import append, result
 from running import free_port, until
 
-from appliance.outbox import delivery, link
-from appliance.outbox.config import MqttConfig
+from appliance.mqtt import link
+from appliance.mqtt.config import MqttConfig
+from appliance.outbox import delivery
 from appliance.outbox.database import Limits
 from appliance.outbox.numbering import Entry
 from appliance.outbox.opening import open_database
@@ -144,7 +145,7 @@ def test_a_stop_without_a_broker_does_not_wait(open_outbox, folder):
 GATEWAY = """
 import sys
 from pathlib import Path
-from appliance.outbox.config import MqttConfig
+from appliance.mqtt.config import MqttConfig
 from appliance.outbox.database import Limits
 from appliance.outbox.numbering import Entry
 from appliance.outbox.opening import open_database

@@ -6,7 +6,7 @@ import time
 import pytest
 from steering.boxes import DIGEST
 
-from appliance.outbox.config import Command
+from appliance.mqtt.config import Command
 from appliance.steering.errors import BadRequest
 from appliance.steering.inbox import COMMANDS, Mail, may_answer, read_command, read_wish
 from appliance.steering.requests import Verb

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from running import until
 from steering.boxes import Handler, deployment, document
 
-from appliance.outbox import link
+from appliance.mqtt import link
 from appliance.outbox.publisher import Publisher
 from appliance.registry.deployments.states import State
 from appliance.steering import desk as desk_module
@@ -317,7 +317,7 @@ def test_a_broker_that_does_not_let_us_read_is_a_sentence(tmp_path):
         box.publisher.start()
         # Mosquitto grants a subscription whose messages it then withholds, so its word is ours to make up.
         until(lambda: box.publisher.state().connected, "the broker", 10)
-        from appliance.outbox.mqtt import Granted
+        from appliance.mqtt.connection import Granted
 
         box.publisher._delivery._take_grant(Granted((f"{BASE}/desired",)))
         assert f"does not let us read {BASE}/desired: allow" in box.publisher.state().problem

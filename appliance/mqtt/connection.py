@@ -12,7 +12,6 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -22,24 +21,41 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from appliance import systemd
-from appliance.errors import ConfigError
-from appliance.outbox.config import MqttConfig, TlsConfig
-from appliance.outbox.errors import BrokerUnreachable
-
-AVAILABILITY: Final = "availability"
-ONLINE: Final = b"online"
-OFFLINE: Final = b"offline"
+from appliance.mqtt.config import MqttConfig
+from appliance.mqtt.credentials import password, tls_context
+from appliance.mqtt.errors import BrokerUnreachable
 
 _NOBODY_LISTENS: Final = 0x10
 _WRONG_VERSION: Final = 0x84
 _BAD_PASSWORD: Final = 0x86
 _NOT_AUTHORIZED: Final = 0x87
 _TAKEN_OVER: Final = 0x8E
-_SECRET_MAX_BYTES: Final = 4096
+_DISCONNECT_WITH_WILL: Final = 0x04
 _FAREWELL_S: Final = 0.5
 _PACKET_MAX_BYTES: Final = 262_144
 """Larger messages to us are the broker's to drop (MQTT 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker says for us when we are gone without a good-bye."""
+
+    topic: str
+    """The whole topic."""
+    payload: bytes
+    retain: bool
+    """QoS is 1."""
+
+
+class Leaving(enum.Enum):
+    """How we leave."""
+
+    POLITELY = enum.auto()
+    """The broker forgets our last will."""
+    WITH_WILL = enum.auto()
+    """We say good-bye, and the broker sends our last will all the same; MQTT 3.1.1 has no word for it."""
+    AT_ONCE = enum.auto()
+    """Without a word: the broker sends our last will when it notices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +126,14 @@ Event = Opened | Receipt | Granted | Received | Closed
 class Connection:
     """One connection. One thread makes all calls; nothing else runs beside it."""
 
-    def __init__(self, config: MqttConfig, client_id: str) -> None:
+    def __init__(self, config: MqttConfig, client_id: str, will: Will | None) -> None:
         """Connect to the broker's port, for at most some seconds. `Opened` or `Closed` follows from serve().
 
         Raises: BrokerUnreachable, ConfigError (the password or a certificate cannot be read).
         """
         self._config = config
         self._client_id = client_id
+        self._will = will
         self._address = f"{config.host}:{config.port}"
         self._events: list[Event] = []
         self._asked_for: dict[int, tuple[str, ...]] = {}
@@ -138,11 +155,12 @@ class Connection:
         payload: bytes,
         *,
         retain: bool,
+        qos: int = 1,
         content_type: str | None = None,
         attributes: Mapping[str, str] | None = None,
         correlation: bytes | None = None,
     ) -> int:
-        """Send with QoS 1; returns the number that its Receipt will carry.
+        """Send on a whole topic; returns the number that its Receipt will carry (with QoS 0: once it is written out).
 
         `content_type`, `attributes` (user properties) and `correlation` reach subscribers that speak MQTT 5. Raises:
         ValueError where the topic is none.
@@ -150,7 +168,7 @@ class Connection:
         properties = None
         if self._config.protocol == "5":
             properties = self._properties(attributes, content_type, correlation)
-        return self._client.publish(topic, payload, qos=1, retain=retain, properties=properties).mid
+        return self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Ask for messages on these topics with QoS 1; `Granted` follows, and `Received` for each message."""
@@ -177,15 +195,20 @@ class Connection:
         events, self._events = self._events, []
         return events
 
-    def close(self, *, politely: bool) -> None:
-        """End it; politely, the broker forgets our last will, otherwise it sends it. May be called twice."""
+    def close(self, leaving: Leaving) -> None:
+        """End it. May be called twice."""
         self._is_over = True
-        if politely:
-            self._client.disconnect()
+        if leaving is not Leaving.AT_ONCE:
+            self._client.disconnect(self._parting(leaving))
             self._write_out(_FAREWELL_S)
         sock = self._client.socket()
         if sock is not None:
             sock.close()
+
+    def _parting(self, leaving: Leaving) -> ReasonCode | None:
+        if leaving is Leaving.WITH_WILL and self._config.protocol == "5":
+            return ReasonCode(PacketTypes.DISCONNECT, identifier=_DISCONNECT_WITH_WILL)
+        return None
 
     def _new_client(self) -> Client:
         config = self._config
@@ -199,11 +222,12 @@ class Connection:
         )
         client.max_inflight_messages_set(0)  # its user has a window of its own, and paho's is slow when large
         client.connect_timeout = config.connect_timeout_s
-        client.will_set(f"{config.base_topic}/{AVAILABILITY}", OFFLINE, qos=1, retain=True)
+        if self._will is not None:
+            client.will_set(self._will.topic, self._will.payload, qos=1, retain=self._will.retain)
         if config.username is not None:
-            client.username_pw_set(config.username, _password(config.password_file))
+            client.username_pw_set(config.username, password(config.password_file))
         if config.tls is not None:
-            client.tls_set_context(_tls_context(config.tls))
+            client.tls_set_context(tls_context(config.tls))
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -322,9 +346,10 @@ class Connection:
     def _lost(self) -> str:
         if self._was_let_in:
             return f"The connection to the MQTT broker {self._address} is lost; results wait on the disk"
+        where = f"below {self._config.base_topic}" if self._will is None else self._will.topic
         return (
             f"The MQTT broker {self._address} ends the connection without a word: check port and tls, and that it"
-            f" lets us write {self._config.base_topic}/{AVAILABILITY}"
+            f" lets us write {where}"
         )
 
     def _refused(self, reason: ReasonCode) -> str:
@@ -377,36 +402,3 @@ class Connection:
         if attributes:
             properties.UserProperty = list(attributes.items())
         return properties
-
-
-def _password(file: str | None) -> str | None:
-    """Raises ConfigError."""
-    if file is None:
-        return None
-    if "/" not in file:
-        password = systemd.credential(file)
-        if password is None:
-            msg = f"There is no credential {file!r} for MQTT: add LoadCredential= to the unit, or give a path"
-            raise ConfigError(msg)
-        return password
-    try:
-        with Path(file).open("rb") as opened:
-            return opened.read(_SECRET_MAX_BYTES).decode().removesuffix("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"The MQTT password cannot be read from {file} ({error}): check password_file and its permissions"
-        raise ConfigError(msg) from error
-
-
-def _tls_context(config: TlsConfig) -> ssl.SSLContext:
-    """Read anew for each connection, so that renewed certificates count. Raises ConfigError."""
-    try:
-        context = ssl.create_default_context(cafile=config.ca_file)
-        if config.certificate_file is not None:
-            context.load_cert_chain(config.certificate_file, config.key_file)
-    except OSError as error:
-        msg = (
-            f"The certificates for MQTT cannot be used ({error}): check ca_file ({config.ca_file}),"
-            f" certificate_file ({config.certificate_file}) and key_file"
-        )
-        raise ConfigError(msg) from error
-    return context

@@ -4,14 +4,25 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Final
 
+from appliance.backoff import Backoff
 from appliance.errors import ApplianceError
-from appliance.outbox.backoff import Backoff
-from appliance.outbox.config import MqttConfig
-from appliance.outbox.mqtt import Closed, Connection, End, Event, Granted, Opened, Receipt, Received
+from appliance.mqtt.config import MqttConfig
+from appliance.mqtt.connection import (
+    Closed,
+    Connection,
+    End,
+    Event,
+    Granted,
+    Leaving,
+    Opened,
+    Receipt,
+    Received,
+    Will,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -34,9 +45,11 @@ _SHORT_LIVED_MAX: Final = 3
 class Link:
     """One thread makes all calls; it is the only one that talks to the broker."""
 
-    def __init__(self, config: MqttConfig, client_id: str) -> None:
+    def __init__(self, config: MqttConfig, client_id: str, will: Callable[[], Will]) -> None:
+        """`will` is asked before each attempt to connect, and may raise ApplianceError: then there is no attempt."""
         self._config = config
         self._client_id = client_id
+        self._will = will
         self._address = f"{config.host}:{config.port}"
         self._connection: Connection | None = None
         self._began_ns = 0
@@ -85,36 +98,34 @@ class Link:
         payload: bytes,
         *,
         retain: bool,
+        qos: int = 1,
         content_type: str | None = None,
         attributes: Mapping[str, str] | None = None,
+        correlation: bytes | None = None,
     ) -> int:
-        """Send below the base topic; returns the number of its Receipt. Only while `is_open`."""
+        """Send on a whole topic; returns the number of its Receipt. Only while `is_open`.
+
+        Raises: ValueError where the topic is none: somebody else may have named it.
+        """
         if self._connection is None:
             msg = "publish() without a connection"
             raise RuntimeError(msg)
         return self._connection.publish(
-            f"{self._config.base_topic}/{topic}",
+            topic,
             payload,
             retain=retain,
+            qos=qos,
             content_type=content_type,
             attributes=attributes,
-        )
-
-    def answer(self, topic: str, payload: bytes, *, content_type: str, correlation: bytes | None) -> int:
-        """Send on a whole topic that somebody named, as publish() otherwise. Raises: ValueError where it is none."""
-        if self._connection is None:
-            msg = "answer() without a connection"
-            raise RuntimeError(msg)
-        return self._connection.publish(
-            topic, payload, retain=False, content_type=content_type, correlation=correlation
+            correlation=correlation,
         )
 
     def subscribe(self, topics: Sequence[str]) -> None:
-        """Ask for messages below the base topic. Only while `is_open`."""
+        """Ask for messages on these whole topics. Only while `is_open`."""
         if self._connection is None:
             msg = "subscribe() without a connection"
             raise RuntimeError(msg)
-        self._connection.subscribe([f"{self._config.base_topic}/{topic}" for topic in topics])
+        self._connection.subscribe(topics)
 
     def give_up(self, problem: str) -> Closed:
         """End a connection that only looks alive."""
@@ -122,17 +133,17 @@ class Link:
         self._note(closed)
         return closed
 
-    def close(self, *, politely: bool) -> None:
-        """Leave for good; politely, the broker does not send our last will."""
+    def close(self, leaving: Leaving) -> None:
+        """Leave for good."""
         if self._connection is not None:
-            self._connection.close(politely=politely)
+            self._connection.close(leaving)
             self._connection = None
         self._set_open(is_open=False)
 
     def _connect(self) -> None:
         self._began_ns = time.monotonic_ns()
         try:
-            self._connection = Connection(self._config, self._client_id)
+            self._connection = Connection(self._config, self._client_id, self._will())
         except ApplianceError as error:
             self._short_lived, self._takeover = 0, None
             self._fail(str(error))
@@ -145,7 +156,7 @@ class Link:
                 _log.info("connected to the MQTT broker %s as %s", self._address, self._client_id)
             case Closed(end, problem):
                 if self._connection is not None:
-                    self._connection.close(politely=False)
+                    self._connection.close(Leaving.AT_ONCE)
                     self._connection = None
                 self._judge(end, problem)
                 self._set_open(is_open=False)

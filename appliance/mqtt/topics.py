@@ -8,6 +8,11 @@ LEVEL_PATTERN: Final = r"[A-Za-z0-9_.:-]{1,64}"
 BASE_PATTERN: Final = rf"^{LEVEL_PATTERN}(/{LEVEL_PATTERN}){{0,7}}$"
 """The station's place in the plant: `<enterprise>/<site>/<area>/<line>/<station>`, at most 8 levels."""
 
+AVAILABILITY: Final = "availability"
+"""Below the base topic: whether this box is there, as plain text."""
+ONLINE: Final = b"online"
+OFFLINE: Final = b"offline"
+
 _LEVEL: Final = re.compile(LEVEL_PATTERN)
 _SUFFIX: Final = re.compile(rf"{LEVEL_PATTERN}(/{LEVEL_PATTERN}){{0,2}}")
 
