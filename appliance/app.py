@@ -71,7 +71,7 @@ class App:
         self._late = Lateness()
         state = config.station.state_folder
         self._outbox = Outbox(
-            config.outbox.folder or state / "outbox",
+            config.outbox_folder,
             max_bytes=int(config.outbox.max_bytes),
             policy=config.outbox.policy,
             queue_max=config.outbox.queue_max,
@@ -279,7 +279,17 @@ class App:
         systemd.ready(self._status().sentence)
 
     def _refuse_what_needs_a_restart(self, config: ApplianceConfig) -> None:
-        for section in ("station", "outbox", "mqtt", "http", "serving", "resources", "delivery"):
+        for section in (
+            "station",
+            "outbox",
+            "mqtt",
+            "http",
+            "serving",
+            "resources",
+            "delivery",
+            "sparkplug",
+            "home_assistant",
+        ):
             if getattr(config, section) != getattr(self._config, section):
                 raise ConfigError(f"[{section}] changed; that needs `systemctl restart appliance`.")
         if config.delivered != self._config.delivered:

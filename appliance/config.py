@@ -15,9 +15,11 @@ from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
 from appliance.line_config import GateConfig, LineConfig, PartsConfig
+from appliance.messages.config import HomeAssistantConfig
 from appliance.mqtt.config import MqttConfig
 from appliance.outbox.config import OutboxConfig
 from appliance.registry.config import DeliveryConfig, ModelDeliveryConfig
+from appliance.sparkplug.config import SparkplugConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -106,6 +108,8 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     serving: ServingConfig = ServingConfig()
     resources: ResourcesConfig = ResourcesConfig()
     delivery: DeliveryConfig = DeliveryConfig()
+    sparkplug: SparkplugConfig | None = None
+    home_assistant: HomeAssistantConfig | None = None
 
     @field_validator("cameras", "parts", "recipes", "models")
     @classmethod
@@ -207,6 +211,16 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     def line_socket(self) -> Path:
         """Where the line's own process answers: triggers, and changes of recipe."""
         return self.station.state_folder / "line.sock"
+
+    @property
+    def gateway_socket(self) -> Path:
+        """Where the gateway answers: results to be published again."""
+        return self.station.state_folder / "gateway.sock"
+
+    @property
+    def outbox_folder(self) -> Path:
+        """Where results wait and are kept."""
+        return self.outbox.folder or self.station.state_folder / "outbox"
 
     def store_of(self, model: str) -> Path:
         """The folder of a delivered model's store."""

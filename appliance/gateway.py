@@ -58,9 +58,8 @@ class Gateway:
         self._config = config
         self._link = link
         self._board = Board()
-        folder = config.outbox.folder or config.station.state_folder / "outbox"
         self._publisher = Publisher(
-            folder,
+            config.outbox_folder,
             config.mqtt,
             config.station.name,
             on_acknowledged=self._acknowledged,

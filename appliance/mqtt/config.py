@@ -5,10 +5,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, Field, PositiveFloat, model_validator
 
-from appliance.mqtt.topics import BASE_PATTERN
+from appliance.mqtt.topics import BASE_PATTERN, LEVEL_PATTERN
 
-Command = Literal["approve", "cancel", "look", "pause", "pin", "recipe", "resume", "rollback", "trigger", "unpin"]
-"""What may be commanded over MQTT, where it is allowed: `recipe` and `trigger` the line, the others deliveries."""
+Command = Literal[
+    "approve", "cancel", "look", "pause", "pin", "recipe", "replay", "resume", "rollback", "trigger", "unpin"
+]
+"""What may be commanded over MQTT, where it is allowed: `recipe` and `trigger` the line, `replay` the gateway, the
+others deliveries."""
 DESIRED: Final = "desired"
 COMMAND: Final = "cmd"
 
@@ -66,8 +69,19 @@ class MqttConfig(BaseModel, extra="forbid", frozen=True):
     commands: frozenset[Command] = Field(
         default=frozenset(),
         description="Which of these may be commanded on `cmd/<verb>`: approve, cancel, look, pause, pin, recipe, "
-        "resume, rollback, trigger, unpin. Whoever may write there at the broker may do it.",
+        "replay, resume, rollback, trigger, unpin. Whoever may write there at the broker may do it.",
     )
+
+    consumers: tuple[Annotated[str, Field(pattern=rf"^{LEVEL_PATTERN}$")], ...] = Field(
+        default=(),
+        max_length=16,
+        description="Programs that say on the retained topic ack/NAME/CAMERA how far they have come: the box tells "
+        "when one falls behind, and keeps for it what it has not confirmed.",
+    )
+    consumer_late_s: PositiveFloat = Field(
+        default=600.0, le=604_800, description="A consumer this far behind is told in health."
+    )
+    summary_s: float = Field(default=60.0, ge=1, le=3600, description="How often the summary is published, seconds.")
 
     @property
     def topics(self) -> tuple[str, ...]:

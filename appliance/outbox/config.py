@@ -29,3 +29,10 @@ class OutboxConfig(BaseModel, extra="forbid", frozen=True):
         le=1_000_000,
         description="Results held in memory while the disk does not take them; more are lost and counted.",
     )
+    keep_days: float = Field(
+        default=7.0,
+        ge=0,
+        le=3650,
+        description="How long results stay here after the broker has them, for replay and export, as far as max_bytes "
+        "has room: those that wait always come first. 0: they go at once.",
+    )
