@@ -272,7 +272,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     config = load_config(options.config)
     log.setup(logging.getLevelName(config.station.log_level.upper()))
     return Gateway(config, Link.inherited(options.link)).run()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
