@@ -15,6 +15,7 @@ from appliance.commissioning.arguments import add_camera
 from appliance.commissioning.calibrate import add_calibrate
 from appliance.errors import ApplianceError
 from appliance.publishing.arguments import add_publishing
+from appliance.results.arguments import add_results
 from appliance.serve.arguments import add_serve
 
 _RUN_EXAMPLES = """examples:
@@ -37,7 +38,7 @@ _DEMO_EXAMPLES = """examples:
 
 
 _GROUPS = (
-    ("on a box", ("run", "check", "camera", "demo", "serve", "example-config")),
+    ("on a box", ("run", "check", "results", "camera", "demo", "serve", "example-config")),
     ("steering a box, from anywhere", ("trigger", "recipe", "deployments", "models")),
     ("publishing a model, from anywhere", ("keys", "package", "lint", "sign", "push", "deploy")),
 )
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_check(commands)
     _add_demo(commands)
+    add_results(commands)
     add_camera(commands)
     add_trigger(commands)
     add_calibrate(add_recipe(commands))
