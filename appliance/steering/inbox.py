@@ -2,7 +2,8 @@
 
 `desired` is a wish: it is retained, stands until another takes its place, and comes again at each connect. `cmd/<verb>`
 is a command: now or never. One that is retained would be done again at each connect, so it is refused. Two commands are
-the line's: `cmd/trigger` {camera, part_id} and `cmd/recipe` {recipe, camera, job_id}.
+the line's: `cmd/trigger` {camera, part_id} and `cmd/recipe` {recipe, camera, job_id}; one is the gateway's:
+`cmd/replay` {camera, stream, from_sequence, to_sequence}.
 """
 
 import hashlib
@@ -14,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from appliance.steering.errors import BadRequest
-from appliance.steering.requests import OF_THE_LINE, Request, Verb
+from appliance.steering.requests import OF_THE_GATEWAY, OF_THE_LINE, Request, Verb
 
 PAYLOAD_MAX_BYTES: Final = 16_384
 COMMANDS: Final = frozenset(
     {Verb.APPROVE, Verb.CANCEL, Verb.LOOK, Verb.PAUSE, Verb.PIN, Verb.RESUME, Verb.ROLLBACK, Verb.UNPIN}
-    | {Verb.TRIGGER, Verb.RECIPE}
+    | {Verb.TRIGGER, Verb.RECIPE, Verb.REPLAY}
 )
 """What a command may be, where the configuration allows it."""
 TRIGGER_WAITS_S: Final = 1.0
@@ -51,7 +52,15 @@ class Mail:
     @property
     def is_for_the_line(self) -> bool:
         """A command that the line's own process answers."""
-        return not self.is_wish and self.topic.partition("/")[2] in {verb.value for verb in OF_THE_LINE}
+        return self._is_of(OF_THE_LINE)
+
+    @property
+    def is_for_the_gateway(self) -> bool:
+        """A command that the gateway answers itself."""
+        return self._is_of(OF_THE_GATEWAY)
+
+    def _is_of(self, verbs: Collection[Verb]) -> bool:
+        return not self.is_wish and self.topic.partition("/")[2] in {verb.value for verb in verbs}
 
 
 def read_wish(mail: Mail, models: Collection[str]) -> Request:
@@ -83,6 +92,8 @@ def read_command(mail: Mail, models: Collection[str], allowed: Collection[str]) 
     key = body.pop("request_id", None)
     if verb in OF_THE_LINE:
         return _of_the_line(verb, body, mail, key)
+    if verb in OF_THE_GATEWAY:
+        return Request(verb, None, body, who(mail), f"mqtt {mail.topic}", key, mail.response_topic, mail.correlation)
     wanted = body.pop("model", None)
     model = wanted
     if wanted is not None or (verb is not Verb.LOOK and "id" not in body):

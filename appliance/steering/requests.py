@@ -26,12 +26,25 @@ The line's own process answers these, and no others:
 | recipes  | {}                                       | 200 {schema_version, recipes: [one for each camera]} |
 | recipe   | {recipe, camera, job_id}; no camera: all | 200 {recipe, camera, job_id, recipes: [those that changed]} |
 
-Instead of each: 404 no such model or deployment, camera or recipe; 409 not in this state; 422 a body that means nothing
-here; 503 not possible at present; of the line also 504: the part's result did not come within wait_s. Each with
-{error: one sentence}. A `key` that came before, for the same verb and model, within 24 h: the first answer again, and
-200 in the place of 202; with another body: 409. (The line remembers keys as long as its process lives.) `by_wish`: it
-stands in the retained message `desired`, and comes again at each connect. A create that names no release is a look:
-202 {model}.
+The gateway answers these, and no others:
+
+| verb     | body                                         | answer |
+|----------|----------------------------------------------|--------|
+| replay   | {camera, stream, from_sequence, to_sequence} | 202 {id, camera, stream, from_sequence, to_sequence, rows, topic} |
+| replays  | {}                                           | 200 {schema_version, replays: [newest first]} |
+
+Without a stream it is the camera's newest. The answer to `replay` comes at once; the results come on the side, and
+`topic` says where: a command's response topic, otherwise `<base>/<camera>/replay`. `rows`: at most so many messages.
+One of `replays` is {id, camera, stream, from_sequence, to_sequence, topic, rows, sent, missing, state, error, who}:
+`state` is running, done or failed, `sent` what the broker has of it, `missing` a list of [from, to]. The newest 32 are
+remembered while the gateway lives.
+
+Instead of each: 404 no such model or deployment, camera, stream or recipe; 409 not in this state, or too many replays
+at once; 422 a body that means nothing here; 503 not possible at present; of the line also 504: the part's result did
+not come within wait_s. Each with {error: one sentence}. A `key` that came before, for the same verb and model, within
+24 h: the first answer again, and 200 in the place of 202; with another body: 409. (The line and the gateway remember
+keys as long as their processes live.) `by_wish`: it stands in the retained message `desired`, and comes again at each
+connect. A create that names no release is a look: 202 {model}.
 """
 
 import enum
@@ -57,6 +70,7 @@ _RELEASE_MAX: Final = 2**63 - 1
 RESULT_WAIT_MAX_S: Final = 10.0
 """So long may somebody wait for a part's result."""
 _PART_ID_MAX: Final = 128
+_SEQUENCE_MAX: Final = 2**53 - 1
 _SPREAD_MAX_S: Final = 604_800
 _AUDIT_MAX: Final = 1000
 
@@ -81,11 +95,16 @@ class Verb(str, enum.Enum):
     RECIPES = "recipes"
     RECIPE = "recipe"
     """The changeover: this recipe from the next trigger on."""
+    REPLAY = "replay"
+    """A range of results again, for who missed it."""
+    REPLAYS = "replays"
 
 
 OF_THE_LINE: Final = frozenset({Verb.TRIGGER, Verb.RECIPES, Verb.RECIPE})
-"""The line's own process answers them; all others are the delivery process'."""
-READING: Final = frozenset({Verb.OVERVIEW, Verb.SHOW, Verb.AUDIT, Verb.RECIPES})
+"""The line's own process answers them."""
+OF_THE_GATEWAY: Final = frozenset({Verb.REPLAY, Verb.REPLAYS})
+"""The gateway answers them; all others are the delivery process'."""
+READING: Final = frozenset({Verb.OVERVIEW, Verb.SHOW, Verb.AUDIT, Verb.RECIPES, Verb.REPLAYS})
 """They change nothing and are in no audit log."""
 _OF_ONE_MODEL: Final = frozenset(
     {Verb.CREATE, Verb.CLEAR, Verb.ROLLBACK, Verb.PIN, Verb.UNPIN, Verb.PAUSE, Verb.RESUME}
@@ -106,6 +125,9 @@ class Request:
     """From where: `rest 10.1.2.3`, `mqtt`, `socket`."""
     key: str | None = None
     """Idempotency-Key, request_id: asked twice with the same, it is done once."""
+    response_topic: str | None = None
+    """Of a command over MQTT, where its answer goes to a topic of its own. It never crosses to another process."""
+    correlation: bytes | None = None
 
     def __post_init__(self) -> None:
         """Raises: BadRequest."""
@@ -186,7 +208,16 @@ def _checked(verb: Verb, body: Any) -> dict[str, Any]:
         raise BadRequest("trigger needs the name of a camera, or of a group under [parts].")
     if verb is Verb.RECIPE and "recipe" not in given:
         raise BadRequest("recipe needs the name of a recipe.")
+    if verb is Verb.REPLAY:
+        _check_range(given)
     return given
+
+
+def _check_range(given: Mapping[str, Any]) -> None:
+    if not given.keys() >= {"camera", "from_sequence", "to_sequence"}:
+        raise BadRequest("replay needs camera, from_sequence and to_sequence: the range that is wanted again.")
+    if given["from_sequence"] > given["to_sequence"]:
+        raise BadRequest("from_sequence is the first number of the range, so it cannot be after to_sequence.")
 
 
 def _shown(value: Any) -> str:
@@ -216,6 +247,8 @@ _CAMERA_FIELD: Final = {"camera": ("the name of a camera, or of a group under [p
 _IDENTITY: Final = (f"1 to {_PART_ID_MAX} printable characters", _is_identity)
 _ID_FIELD: Final = {"id": ("a deployment's id", _is_text(_ID))}
 _RELEASE_FIELD: Final = {"release": ("a whole number from 0 on", _is_number(0, _RELEASE_MAX, whole=True))}
+_STREAM: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_SEQUENCE: Final = ("a whole number from 0 on", _is_number(0, _SEQUENCE_MAX, whole=True))
 _FIELDS: Final[Mapping[Verb, Mapping[str, tuple[str, Any]]]] = {
     Verb.TRIGGER: {
         **_CAMERA_FIELD,
@@ -223,6 +256,12 @@ _FIELDS: Final[Mapping[Verb, Mapping[str, tuple[str, Any]]]] = {
         "wait_s": (f"a number of seconds from 0 to {RESULT_WAIT_MAX_S:g}", _is_number(0, RESULT_WAIT_MAX_S)),
     },
     Verb.RECIPE: {"recipe": ("the name of a recipe", _is_text(_NAME)), **_CAMERA_FIELD, "job_id": _IDENTITY},
+    Verb.REPLAY: {
+        **_CAMERA_FIELD,
+        "stream": ("the id of a stream", _is_text(_STREAM)),
+        "from_sequence": _SEQUENCE,
+        "to_sequence": _SEQUENCE,
+    },
     Verb.SHOW: _ID_FIELD,
     Verb.CANCEL: _ID_FIELD,
     Verb.APPROVE: _ID_FIELD,

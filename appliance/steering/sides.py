@@ -1,14 +1,14 @@
-"""Who answers on a control socket: the delivery process, or the line's own. Their sentences, and what each is asked."""
+"""Who answers on a control socket: the delivery process, the line's own, or the gateway; what each is asked."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.steering.requests import OF_THE_LINE, Verb
+from appliance.steering.requests import OF_THE_GATEWAY, OF_THE_LINE, Verb
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two processes. Immutable."""
+    """One of the three processes. Immutable."""
 
     name: str
     """As a sentence begins with it."""
@@ -31,7 +31,7 @@ DELIVERY: Final = Side(
     "and the journal tells why.",
     "whether it did it, GET /deployments shows",
     "operators cannot steer deliveries",
-    frozenset(Verb) - OF_THE_LINE,
+    frozenset(Verb) - OF_THE_LINE - OF_THE_GATEWAY,
 )
 LINE: Final = Side(
     "The line",
@@ -41,4 +41,13 @@ LINE: Final = Side(
     "whether it did it, GET /recipes and the results show",
     "nobody can trigger a part or change the recipe by command",
     OF_THE_LINE,
+)
+GATEWAY: Final = Side(
+    "The gateway",
+    "The gateway's",
+    "The gateway is away, so nothing can be published again; the line starts it again, results wait on the disk, and "
+    "the journal tells why.",
+    "whether it did it, `appliance results replay` asked again shows",
+    "results cannot be replayed by command line",
+    OF_THE_GATEWAY,
 )
