@@ -25,6 +25,8 @@ from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.credentials import password, tls_context
 from appliance.mqtt.errors import BrokerUnreachable
 
+BINARY: Final = "application/octet-stream"
+"""The content type of what is no text: without it, subscribers that speak MQTT 5 are told that it is UTF-8."""
 _NOBODY_LISTENS: Final = 0x10
 _WRONG_VERSION: Final = 0x84
 _BAD_PASSWORD: Final = 0x86
@@ -394,7 +396,7 @@ class Connection:
         self, attributes: Mapping[str, str] | None, content_type: str | None, correlation: bytes | None
     ) -> Properties:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.PayloadFormatIndicator = 1
+        properties.PayloadFormatIndicator = 0 if content_type == BINARY else 1
         if content_type is not None:
             properties.ContentType = content_type
         if correlation is not None:

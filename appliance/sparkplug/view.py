@@ -1,4 +1,4 @@
-"""The live view: a thread that tells Sparkplug hosts what was recorded, beside the durable topics and never before them."""
+"""The live view: a thread that tells Sparkplug hosts what was recorded, beside the durable topics and never first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
