@@ -1,10 +1,15 @@
 """Shares of a whole judged by a sample of it, exactly: few parts prove little."""
 
 import math
+from collections.abc import Callable
 from typing import Final
 
 CONFIDENCE: Final = 0.95
 """Of the bounds: in one of twenty samples the true share lies beyond them, and no more often."""
+
+_SHARE_ERROR: Final = 1e-9
+"""Of `bounds`, relative."""
+_TAIL_ERROR: Final = 1e-12
 
 
 def tail(hits: int, parts: int, share: float) -> float:
@@ -37,6 +42,53 @@ def upper_bound(hits: int, parts: int) -> float:
         at_most = 1.0 - tail(hits + 1, parts, middle)
         low, high = (middle, high) if at_most > 1.0 - CONFIDENCE else (low, middle)
     return high
+
+
+def bounds(hits: int, parts: int) -> tuple[float, float]:
+    """Between which two shares the true one is, where `hits` of `parts` were found: Clopper-Pearson, two-sided, 95 %.
+
+    0 and 1 for no parts. Cost: some 50 µs; milliseconds from a million parts on.
+    """
+    if parts <= 0:
+        return 0.0, 1.0
+    beyond = (1.0 - CONFIDENCE) / 2
+    low = 0.0 if hits <= 0 else _crossing(lambda share: tail(hits, parts, share) - beyond, hits, parts)
+    high = (
+        1.0
+        if hits >= parts
+        else 1.0 - _crossing(lambda share: tail(parts - hits, parts, share) - beyond, parts - hits, parts)
+    )
+    return low, high
+
+
+def _crossing(above: Callable[[float], float], hits: int, parts: int) -> float:
+    """Where a rising function of the share crosses 0, below hits / parts: false position, the Illinois way."""
+    high = hits / parts
+    low, over = 0.0, above(high)
+    guess = high - 2 * math.sqrt(high * (1 - high) / parts) - 2 / parts  # most of the way: the normal one's bound
+    if guess > 0:
+        at_guess = above(guess)
+        low, high = (guess, high) if at_guess < 0 else (0.0, guess)
+        under, over = (at_guess, over) if at_guess < 0 else (above(0.0), at_guess)
+    else:
+        under = above(0.0)
+    side = 0
+    for _ in range(60):
+        if high - low < _SHARE_ERROR * high:
+            break
+        middle = (low * over - high * under) / (over - under)
+        value = above(middle)
+        if value < 0:
+            low, under = middle, value
+            over = over / 2 if side < 0 else over
+            side = -1
+        else:
+            high, over = middle, value
+            under = under / 2 if side > 0 else under
+            side = 1
+        if abs(value) < _TAIL_ERROR:
+            return middle
+    return (low + high) / 2
 
 
 def allowed(parts: int, share: float) -> int | None:

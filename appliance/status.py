@@ -201,15 +201,25 @@ class DeliveredStatus:
 
 @dataclass(frozen=True, slots=True)
 class OutboxStatus:
-    """What is recorded and not yet acknowledged by the broker."""
+    """What is recorded: what waits for the broker, and what is kept after it."""
 
     accepting: bool
     problem: str | None
     pending: int
+    """Not yet acknowledged by the broker."""
     pending_bytes: int
     oldest_age_s: float
     recorded_total: int
     lost_total: int
+    kept: int = 0
+    """Acknowledged, and kept for being read and sent again."""
+    kept_bytes: int = 0
+    kept_age_s: float | None = None
+    """Since the oldest of those was recorded; None where none is kept, or nobody knows."""
+    max_bytes: int = 0
+    """What both together may take."""
+    state: str = ""
+    """The writer's: RECORDING when all is well."""
 
 
 @dataclass(frozen=True, slots=True)
