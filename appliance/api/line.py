@@ -13,7 +13,6 @@ from flask import Flask, Response
 from appliance.api.access import Access
 from appliance.api.board import Board
 from appliance.api.steered import Ask, Instead, Steered, Turns, answered, body_of
-from appliance.status import RecipeStatus
 from appliance.steering.requests import RECIPE_SCHEMA_PATH, Answer, Request, Verb
 
 _AWAY: Final = "The line does not report, so it is not known what is in force."
@@ -73,17 +72,3 @@ class LineViews:
         if "camera" in body:
             raise Instead(422, "The path names the camera: PUT /cameras/NAME/recipe, POST /cameras/NAME/trigger.")
         return body if camera is None else {**body, "camera": camera}
-
-
-def recipe_message(one: RecipeStatus) -> dict[str, Any]:
-    """The retained MQTT message `<camera>/recipe`: flat."""
-    return {
-        "schema_version": 1,
-        "camera": one.camera,
-        "recipe_id": one.recipe,
-        "job_id": one.job_id,
-        "config_id": one.config_id,
-        "deadline_ms": one.deadline_ms,
-        "since": one.since_utc,
-        "refused": one.refused,
-    }

@@ -21,13 +21,14 @@ from appliance.api.board import Board, Deliveries, MqttStatus
 from appliance.api.deployments import Deployments
 from appliance.api.errors import ApiError
 from appliance.api.health import create_app
-from appliance.api.line import LineViews, recipe_message
+from appliance.api.line import LineViews
 from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
 from appliance.health import DeviceHealth, Reason
 from appliance.inspection import SCHEMA_PATH
 from appliance.link import Link, Message
+from appliance.messages import said
 from appliance.mqtt.connection import Received
 from appliance.outbox import Publisher
 from appliance.status import LineStatus
@@ -235,29 +236,15 @@ class Gateway:
 
     def _publish_health(self) -> None:
         overview = self._board.overview(time.monotonic_ns())
-        self._retain("health", overview.health_json())
+        self._retain("health", said.health(overview.health_json()))
 
     def _publish_status(self, status: LineStatus) -> None:
-        for name, camera in (status.cameras | status.groups).items():
-            self._retain(f"{name}/status", {"state": camera.state, "reason": camera.detail or None})
-        for one in status.recipes:
-            self._retain(f"{one.camera}/recipe", recipe_message(one))
-        models = [
-            {
-                "name": model.name,
-                "version": model.version,
-                "state": model.state,
-                "error": model.error,
-                "engine": model.engine,
-                "digest": model.digest,
-            }
-            for model in status.models
-        ]
-        self._retain("model", {"models": models})
+        for topic, value in said.of_line(status):
+            self._retain(topic, value)
 
     def _retain(self, topic: str, value: dict[str, Any]) -> None:
         """The publisher sends it when it differs from what it sent last."""
-        self._publisher.publish_retained(topic, json.dumps(value, separators=(",", ":")).encode())
+        self._publisher.publish_retained(topic, said.encoded(value))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
