@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from appliance.outbox.chain import Head
 from appliance.outbox.row import Row
 
 
@@ -87,6 +88,13 @@ class History:
 
     def holding(self) -> Holding:
         """How much there is; milliseconds. Raises as rows()."""
+        raise NotImplementedError
+
+    def heads(self) -> dict[str, Head]:
+        """By stream: its newest record and the link behind it, as the writer wrote them down; for `chain.verify`.
+
+        Only the newest stream of each camera and topic; milliseconds. Raises as rows().
+        """
         raise NotImplementedError
 
     @property
