@@ -30,7 +30,7 @@ The gateway answers these, and no others:
 
 | verb     | body                                         | answer |
 |----------|----------------------------------------------|--------|
-| replay   | {camera, stream, from_sequence, to_sequence} | 202 {id, camera, stream, from_sequence, to_sequence, rows, topic} |
+| replay   | {camera, stream, from_sequence, to_sequence} | 202 {id, rows, topic, and the whole body} |
 | replays  | {}                                           | 200 {schema_version, replays: [newest first]} |
 
 Without a stream it is the camera's newest. The answer to `replay` comes at once; the results come on the side, and
@@ -248,7 +248,7 @@ _IDENTITY: Final = (f"1 to {_PART_ID_MAX} printable characters", _is_identity)
 _ID_FIELD: Final = {"id": ("a deployment's id", _is_text(_ID))}
 _RELEASE_FIELD: Final = {"release": ("a whole number from 0 on", _is_number(0, _RELEASE_MAX, whole=True))}
 _STREAM: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-_SEQUENCE: Final = ("a whole number from 0 on", _is_number(0, _SEQUENCE_MAX, whole=True))
+_SEQUENCE: Final = ("a whole number from 1 on", _is_number(1, _SEQUENCE_MAX, whole=True))
 _FIELDS: Final[Mapping[Verb, Mapping[str, tuple[str, Any]]]] = {
     Verb.TRIGGER: {
         **_CAMERA_FIELD,
