@@ -60,6 +60,8 @@ class Link:
         self._takeover: tuple[int, str] | None = None
         self._takeover_is_guessed = False
         self._problem: str | None = f"The MQTT broker {self._address} was not reached yet"
+        self.is_parting = False
+        """Nothing new is to be sent: we leave as soon as the broker has answered to everything, and come back."""
         self.is_open = False
         """The broker has let us in, and the connection was not seen to end."""
         self.since = datetime.now(timezone.utc)
@@ -133,6 +135,13 @@ class Link:
         self._note(closed)
         return closed
 
+    def explain_cut_off(self) -> None:
+        """The broker refuses a message, and may end connections for it: that is no take-over."""
+        self._refused_ns = time.monotonic_ns()
+        self._short_lived = 0
+        if self._takeover_is_guessed:
+            self._takeover = None
+
     def close(self, leaving: Leaving) -> None:
         """Leave for good."""
         if self._connection is not None:
@@ -163,10 +172,7 @@ class Link:
                 self._fail(problem)
             case Receipt(refusal=refusal):
                 if refusal is not None:
-                    self._refused_ns = time.monotonic_ns()
-                    self._short_lived = 0
-                    if self._takeover_is_guessed:  # this explains it better
-                        self._takeover = None
+                    self.explain_cut_off()
             case Granted() | Received():
                 pass
 

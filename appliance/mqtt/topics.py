@@ -15,6 +15,7 @@ OFFLINE: Final = b"offline"
 
 _LEVEL: Final = re.compile(LEVEL_PATTERN)
 _SUFFIX: Final = re.compile(rf"{LEVEL_PATTERN}(/{LEVEL_PATTERN}){{0,2}}")
+_TOPIC: Final = re.compile(rf"{LEVEL_PATTERN}(/{LEVEL_PATTERN}){{0,15}}")
 
 
 def is_level(text: str) -> bool:
@@ -25,3 +26,8 @@ def is_level(text: str) -> bool:
 def is_suffix(text: str) -> bool:
     """Whether `text` may follow the base topic: `health`, `top/status`."""
     return _SUFFIX.fullmatch(text) is not None
+
+
+def is_topic(text: str) -> bool:
+    """Whether `text` is a whole topic of plain levels, such as `homeassistant/status`."""
+    return _TOPIC.fullmatch(text) is not None

@@ -1,68 +1,33 @@
-"""Rows from the disk to the broker, in order, and how far it has come: the publisher's work without its thread."""
+"""Who sends what when: the publisher's work without its thread."""
 
-import logging
 import socket
 import time
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from appliance.backoff import Backoff
 from appliance.mqtt.config import MqttConfig
-from appliance.mqtt.connection import (
-    Closed,
-    End,
-    Event,
-    Granted,
-    Leaving,
-    Opened,
-    Receipt,
-    Received,
-)
+from appliance.mqtt.connection import Closed, End, Event, Granted, Leaving, Opened, Receipt, Received
 from appliance.mqtt.link import Link
 from appliance.mqtt.topics import AVAILABILITY, OFFLINE, ONLINE
-from appliance.outbox.errors import OutboxDamaged, OutboxError
-from appliance.outbox.reader import Reader
-from appliance.outbox.retained import Retained
+from appliance.outbox.delivery_states import SENDS, Happened, Kind, State, after
+from appliance.outbox.live import LiveRows, said
+from appliance.outbox.replaying import Replays
 from appliance.outbox.row import Row
-from appliance.outbox.watermark import Watermark
-from appliance.outbox.window import Window
-
-_log = logging.getLogger(__name__)
+from appliance.outbox.sending import Lane, Note, Notes, Outgoing, Repeated
+from appliance.outbox.standing import Standing
+from appliance.outbox.suspects import Suspects
 
 _RESULT_TOPIC: Final = "result"
 _LAST_TOPIC: Final = "last"
-_JSON: Final = "application/json"
-_POLL_S: Final = 1.0
-"""The outbox is looked into this often, should a hint have been lost."""
 _STALLED_S: Final = 30.0
 """A broker that answers nothing for so long has forgotten us, whatever the connection looks like."""
-_RETRY_FIRST_S: Final = 1.0
-_RETRY_LAST_S: Final = 60.0
-_FORGIVE_S: Final = 300.0
 _FAREWELL_S: Final = 2.0
-_REWIND_S: Final = 5.0
-_REWIND_MAX_ROWS: Final = 50
-"""A broker that crashes forgets what it had acknowledged and not yet saved: so much is sent again after a lost
-connection. Only what was acknowledged on that very connection, or short connections would never come further."""
 _CUT_OFF_S: Final = 5.0
-_CUT_OFFS_MAX: Final = 3
-"""Connections that ended so soon, one after the other, with the same retained topic under way: it is the reason."""
+"""A connection that ends so soon after something was sent may have ended for it."""
+_CAREFUL_S: Final = 60.0
 _PROPERTIES_MAX_BYTES: Final = 1024
-_NOTES_MAX: Final = 256
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A message that is sent once, now or never: an event, an answer."""
-
-    topic: str
-    """Below the base topic; the whole one where `is_answer`."""
-    payload: bytes
-    is_answer: bool = False
-    correlation: bytes | None = None
+_CONNECTED: Final = frozenset({State.OPEN, State.HELD, State.LEAVING})
 
 
 class Delivery:
@@ -76,45 +41,33 @@ class Delivery:
         on_acknowledged: Callable[[int], None],
         topics: Sequence[str] = (),
         on_received: Callable[[Received], None] = lambda _: None,
+        replays: Replays | None = None,
     ) -> None:
-        """`topics`: to subscribe to at each connect, below the base topic; `on_received` gets what comes on them."""
+        """`topics`: whole ones, to subscribe to at each connect; `on_received` gets what comes on them."""
         self._config = config
         self._link = link
         self._on_acknowledged = on_acknowledged
         self._topics = topics
         self._on_received = on_received
-        self._notes: deque[Note] = deque(maxlen=_NOTES_MAX)
+        self._availability = f"{config.base_topic}/{AVAILABILITY}"
+        self._state = State.AWAY
         self._unread: str | None = None
         """Which of `topics` the broker does not let us read; a sentence."""
-        self._reader = Reader(folder)
-        self._watermark = Watermark(folder)
-        self._window = Window(self._watermark.row, config.window)
+        self.rows = LiveRows(folder, config, self._taken)
+        self._standing = Standing(self._availability)
+        self._notes = Notes()
+        self._lanes: dict[Kind, Lane] = {Kind.RETAINED: self._standing, Kind.NOTES: self._notes, Kind.ROWS: self.rows}
+        if replays is not None:
+            self._lanes[Kind.REPLAYS] = Repeated(replays)
         self._window_max = config.window
         self._packet_max_bytes: int | None = None
-        self._retained = Retained()
-        self._under_way: dict[int, Row | str | Note] = {}
-        """Message id -> the row, the retained topic, or what is sent once."""
-        self._recent: deque[tuple[int, Row]] = deque(maxlen=_REWIND_MAX_ROWS)
-        """(CLOCK_MONOTONIC, row) of what this connection's broker acknowledged for the first time."""
+        self._under_way: dict[int, tuple[Lane, Outgoing]] = {}
+        """By the number that the receipt will carry."""
+        self._suspects = Suspects()
+        self._opened_ns = 0
+        self._sent_ns = 0
         self._answered_ns = 0
-        self._read_again_ns = 0
-        self._retry = Backoff(_RETRY_FIRST_S, _RETRY_LAST_S)
-        self._hold_until_ns = 0
-        self._refused_row: int | None = None
-        self._refusal: str | None = None
-        self._retained_refusal: str | None = None
-        self._forgive_ns = 0
-        self._opened_ns: int | None = None
-        self._suspects: dict[str, int] = {}
-        """Retained topic -> cut-offs in a row at which it was under way."""
-        self._read_problem: str | None = None
-        self._write_problem: str | None = None
-
-        self.acknowledged = self._watermark.row
-        """The broker has every row up to this one."""
-        self.published_total = 0
         self.refused_total = 0
-        self.unheard_total = 0
 
     @property
     def under_way(self) -> int:
@@ -123,326 +76,203 @@ class Delivery:
 
     def problem(self) -> str | None:
         """Why results do not flow, or not all that should; a sentence, or two."""
-        first = self._link.problem() or self._read_problem or self._write_problem
-        refusal = self._refusal or self._retained_refusal or self._unread
+        first = self._link.problem() or self.rows.disk_problem
+        refusal = self.rows.refusal or self._standing.refusal or self._unread
         return f"{first}. Before that: {refusal}" if first and refusal else first or refusal
 
     def put(self, topic: str, payload: bytes) -> None:
-        """Make this the newest of a retained topic."""
-        self._retained.put(topic, payload)
+        """Make this the newest of a retained topic, the whole one."""
+        self._standing.put(topic, payload)
 
     def send(self, note: Note) -> None:
         """Send it once, as soon as there is a connection; of more than 256 that wait, the oldest are dropped."""
-        self._notes.append(note)
-
-    def hint(self, row: int) -> None:
-        """There are rows up to this one."""
-        if row > self._window.read_to and self._read_problem is None:
-            self._read_again_ns = 0
+        self._notes.put(note)
 
     def step(self, wake: socket.socket) -> None:
         """Send what may be sent, then wait for what comes back, at most a second or until `wake` is readable."""
-        if self._link.is_open:
-            self._send_retained()
-            self._send_notes()
-            self._send_rows()
-        for event in self._link.serve(self._patience_s(), wake):
+        self._send_all()
+        for event in self._link.serve(self.rows.patience_s(is_open=self._state in _CONNECTED), wake):
             self._handle(event)
         self._give_up_if_stalled()
-        if self._watermark.due_in_s() == 0:
-            self._write_watermark()
+        self.rows.write_watermark()
 
     def is_drained(self) -> bool:
         """The broker has everything that there is, or the rest cannot be read."""
-        if self._window.waiting or self._notes or not self._retained.is_settled:
-            return False
-        try:
-            return not self._reader.after(self._window.read_to, 1)
-        except OutboxError:
-            return True
+        return not self._notes and self._standing.is_settled and self.rows.is_drained()
 
     def say_goodbye(self, wake: socket.socket) -> None:
         """Tell that we are offline, wait for the broker to know it, and part from it; some seconds at most."""
         until_ns = time.monotonic_ns() + int(_FAREWELL_S * 1e9)
-        self._retained.put(AVAILABILITY, OFFLINE)
-        while self._link.is_open and not self._retained.is_settled and time.monotonic_ns() < until_ns:
-            self._send_retained()
+        self._standing.put(self._availability, OFFLINE)
+        self._change(Happened.LEAVE)
+        while self._state is State.LEAVING and not self._standing.is_settled and time.monotonic_ns() < until_ns:
+            self._send_all()
             for event in self._link.serve(0.1, wake):
                 self._handle(event)
-        self._link.close(Leaving.POLITELY if self._retained.is_settled else Leaving.AT_ONCE)
+        self._link.close(Leaving.POLITELY if self._standing.is_settled else Leaving.AT_ONCE)
+        self._change(Happened.END)
 
     def close(self) -> None:
         """Let go of everything; how far the broker has come is written down. Without a good-bye, our will says it."""
+        self._change(Happened.END)
         self._link.close(Leaving.AT_ONCE)
-        self._reader.close()
-        self._write_watermark()
+        self.rows.close()
 
-    def _patience_s(self) -> float:
-        """How long nothing may happen before there is something to do all the same."""
-        now_ns = time.monotonic_ns()
-        until_s = [_POLL_S]
-        if self._link.is_open and now_ns < self._hold_until_ns:
-            until_s.append((self._hold_until_ns - now_ns) / 1e9)
-        elif self._link.is_open and self._wants_rows():
-            until_s.append(max(0.0, (self._read_again_ns - now_ns) / 1e9))
-        due_s = self._watermark.due_in_s()
-        if due_s is not None:
-            until_s.append(due_s)
-        return min(until_s)
+    def _change(self, happened: Happened) -> None:
+        self._state = after(self._state, happened)
 
-    def _wants_rows(self) -> bool:
-        return self._window.room_to_read() >= self._window.size
+    def _room(self) -> int:
+        return (1 if self._suspects.is_careful else self._window_max) - len(self._under_way)
 
-    def _read_ahead(self) -> None:
-        now_ns = time.monotonic_ns()
-        if not self._wants_rows() or now_ns < self._read_again_ns:
+    def _send_all(self) -> None:
+        kinds = SENDS[self._state]
+        if not kinds or self._link.is_parting:
             return
-        self._read_again_ns = now_ns + int(_POLL_S * 1e9)
-        try:
-            rows = self._reader.after(self._window.read_to, self._window.room_to_read())
-        except OutboxError as error:
-            self._watermark.damaged(self._reader.file_name if isinstance(error, OutboxDamaged) else None)
-            self._read_problem = _said(str(error), self._read_problem)
-            return
-        self._watermark.damaged(None)
-        self._read_problem = None
-        self._window.add(rows)
-        if rows:
-            self._read_again_ns = 0  # there may be more
+        for kind in kinds:
+            lane = self._lanes.get(kind)
+            if lane is not None and self._may_begin(kind):
+                self._send_lane(lane)
 
-    def _send_rows(self) -> None:
-        if time.monotonic_ns() < self._hold_until_ns:
-            return
-        self._read_ahead()
-        while len(self._under_way) < self._window_max:
-            row = self._window.next_to_send()
-            if row is None:
+    def _may_begin(self, kind: Kind) -> bool:
+        return kind is not Kind.REPLAYS or self.rows.is_idle
+
+    def _send_lane(self, lane: Lane) -> None:
+        share = self._retained_share()
+        while self._room() > 0:
+            if lane is self._standing and self._standing.under_way >= share:
+                return  # a share of the window is theirs, so that `health` does not wait for the end of a backlog
+            message = lane.next_to_send()
+            if message is None:
                 return
-            if not self._fits(row.payload):
-                self._hold(row, self._too_long(row.payload))
-                return
-            topic = self._below_base(f"{row.camera}/{row.topic}")
-            message_id = self._link.publish(
-                topic, row.payload, retain=False, content_type=_JSON, attributes=self._attributes(row)
-            )
-            self._window.sent(row)
-            self._sent(message_id, row)
+            self._send(lane, message)
 
-    def _send_retained(self) -> None:
-        """A share of the window is theirs, so that `health` does not wait for the end of a backlog."""
-        if self._retained_refusal is not None and time.monotonic_ns() > self._forgive_ns:
-            self._retained_refusal = None
-            self._retained.forgive()
-        while self._retained.under_way < self._retained_share() and len(self._under_way) < self._window_max:
-            found = self._retained.next_to_send()
-            if found is None:
-                return
-            topic, payload = found
-            self._retained.sent(topic)
-            if not self._fits(payload):
-                self._refuse_retained(topic, self._too_long(payload))
-                continue
-            content_type = _JSON if payload[:1] == b"{" else None
-            self._sent(
-                self._link.publish(self._below_base(topic), payload, retain=True, content_type=content_type), topic
-            )
-
-    def _send_notes(self) -> None:
-        """They share the window with everything else, and are never sent twice."""
-        while self._notes and len(self._under_way) < self._window_max:
-            note = self._notes.popleft()
-            if not self._fits(note.payload):
-                _log.error("%s", self._too_long(note.payload))
-            elif note.is_answer:
-                self._answer(note)
-            else:
-                topic = self._below_base(note.topic)
-                self._sent(self._link.publish(topic, note.payload, retain=False, content_type=_JSON), note)
-
-    def _answer(self, note: Note) -> None:
-        try:
-            message_id = self._link.publish(
-                note.topic, note.payload, retain=False, content_type=_JSON, correlation=note.correlation
-            )
-        except ValueError as error:
-            _log.warning("An MQTT client wants its answer on %r, which is no topic (%s).", note.topic[:80], error)
-            return
-        self._sent(message_id, note)
-
-    def _below_base(self, topic: str) -> str:
-        return f"{self._config.base_topic}/{topic}"
-
-    def _sent(self, message_id: int, message: Row | str | Note) -> None:
-        if not self._under_way:
-            self._answered_ns = time.monotonic_ns()  # the broker's time to answer begins now
-        self._under_way[message_id] = message
-
-    def _fits(self, payload: bytes) -> bool:
+    def _send(self, lane: Lane, message: Outgoing) -> None:
         limit = self._packet_max_bytes
-        return limit is None or len(payload) + _PROPERTIES_MAX_BYTES <= limit
-
-    def _too_long(self, payload: bytes) -> str:
-        return (
-            f"The MQTT broker takes messages of at most {self._packet_max_bytes} bytes, and there is one of"
-            f" {len(payload)} bytes and its headers: raise its max_packet_size"
-        )
-
-    def _attributes(self, row: Row) -> Mapping[str, str] | None:
-        """CloudEvents 1.0 in binary mode: readers who do not know it do not see it."""
-        if not self._config.cloudevents:
-            return None
-        return {
-            "specversion": "1.0",
-            "id": f"{row.stream}/{row.sequence}",
-            "source": f"/{self._config.base_topic}/{row.camera}",
-            "type": f"inspection.{row.topic}.v1",
-        }
+        if limit is not None and len(message.payload) + _PROPERTIES_MAX_BYTES > limit:
+            self._left(lane, message, self._too_long(message))
+            return
+        try:
+            number = self._link.publish(
+                message.topic,
+                message.payload,
+                retain=message.retain,
+                content_type=message.content_type,
+                attributes=message.attributes,
+                correlation=message.correlation,
+            )
+        except ValueError as error:  # somebody else may have named it
+            self._left(lane, message, f"{message.topic[:80]!r} is no topic that can be written to ({error})")
+            return
+        lane.sent(message)
+        self._sent_ns = time.monotonic_ns()
+        if not self._under_way:
+            self._answered_ns = self._sent_ns  # the broker's time to answer begins now
+        self._under_way[number] = (lane, message)
 
     def _handle(self, event: Event) -> None:
         match event:
-            case Opened():
-                self._opened_ns = time.monotonic_ns()
-                self._window_max = min(self._config.window, event.receive_maximum)
-                self._packet_max_bytes = event.packet_max_bytes
-                self._retained.put(AVAILABILITY, ONLINE)
-                self._start_again()
-                if self._topics:
-                    self._link.subscribe([self._below_base(topic) for topic in self._topics])
             case Receipt():
                 self._take_receipt(event)
+            case Opened():
+                self._opened(event)
             case Granted():
                 self._take_grant(event)
             case Received():
                 self._on_received(event)
-            case Closed():
-                self._suspect_retained()
-                self._rewind(event.end)
-                self._start_again()
+            case Closed(end):
+                self._closed(end)
+
+    def _opened(self, opened: Opened) -> None:
+        self._opened_ns = time.monotonic_ns()
+        self._window_max = min(self._config.window, opened.receive_maximum)
+        self._packet_max_bytes = opened.packet_max_bytes
+        self._standing.put(self._availability, ONLINE)
+        self._start_again()
+        self.rows.opened(max(1, self._window_max - self._retained_share()))
+        self._change(Happened.CAME_HELD if self.rows.is_held else Happened.CAME)
+        if self._topics:
+            self._link.subscribe(self._topics)
+
+    def _closed(self, end: End) -> None:
+        if end is End.LOST:
+            self._suspect()
+        self.rows.rewind(was_lost=end is End.LOST)
+        self._start_again()
+        self._change(Happened.LOST)
 
     def _start_again(self) -> None:
-        """Nothing is under way any more; rows without a receipt are sent anew, in order."""
+        """Nothing is under way any more; what has no receipt is sent anew, in order."""
         self._under_way.clear()
-        self._window.start_again()
-        self._window.size = self._rows_share() if self._refused_row is None else 1
-        self._retained.start_again(first=AVAILABILITY)
+        for lane in self._lanes.values():
+            lane.start_again()
 
-    def _rewind(self, end: End) -> None:
-        if end is End.LOST:
-            since_ns = time.monotonic_ns() - int(_REWIND_S * 1e9)
-            self._window.rewind(row for at_ns, row in self._recent if at_ns > since_ns)
-        self._recent.clear()
-
-    def _retained_share(self) -> int:
-        return max(1, self._window_max // 10)
-
-    def _rows_share(self) -> int:
-        return max(1, self._window_max - self._retained_share())
+    def _suspect(self) -> None:
+        """What ends connections again and again is taken for refused, though the broker does not say so."""
+        if not self._under_way or time.monotonic_ns() - self._sent_ns > _CUT_OFF_S * 1e9:
+            return
+        known = {lane.suspect(message): (lane, message) for lane, message in self._under_way.values()}
+        known.pop(None, None)
+        culprit = self._suspects.cut_off(known)
+        if culprit is not None:
+            lane, message = known[culprit]
+            self._link.explain_cut_off()
+            self._refused(lane, message, "it ends the connection without an answer")
 
     def _take_receipt(self, receipt: Receipt) -> None:
-        message = self._under_way.pop(receipt.message_id, None)
+        lane, message = self._under_way.pop(receipt.message_id, (None, None))
         self._answered_ns = time.monotonic_ns()
-        self.refused_total += receipt.refusal is not None
-        if isinstance(message, Row):
-            if receipt.refusal is None:
-                self._row_taken(message, nobody_listens=receipt.nobody_listens)
-            else:
-                self._window.refused(message.row)
-                self._hold(message, self._refused(f"{message.camera}/{message.topic}", receipt.refusal))
-        elif isinstance(message, Note):
-            if receipt.refusal is not None:
-                _log.warning("The MQTT broker refuses messages on %s (%s).", message.topic, receipt.refusal)
-        elif message is not None and receipt.refusal is None:
-            self._retained.received(message)
-        elif message is not None:
-            self._refuse_retained(message, self._refused(message, str(receipt.refusal)))
+        if lane is None or message is None:
+            return
+        if self._suspects:
+            self._suspects.cleared(lane.suspect(message))
+        if receipt.refusal is not None:
+            self._refused(lane, message, receipt.refusal)
+            return
+        lane.received(message, nobody_listens=receipt.nobody_listens)
+        if self._state is State.HELD and not self.rows.is_held:
+            self._change(Happened.TAKEN)
+
+    def _refused(self, lane: Lane, message: Outgoing, reason: str) -> None:
+        self.refused_total += 1
+        who = self._config.username or "this client"
+        self._left(
+            lane, message, f"The MQTT broker refuses messages on {message.topic} ({reason}): allow {who} to write there"
+        )
+
+    def _left(self, lane: Lane, message: Outgoing, sentence: str) -> None:
+        lane.refused(message, sentence)
+        if lane is self.rows:
+            self._change(Happened.REFUSED)
+
+    def _too_long(self, message: Outgoing) -> str:
+        return (
+            f"The MQTT broker takes messages of at most {self._packet_max_bytes} bytes, and there is one of"
+            f" {len(message.payload)} bytes and its headers: raise its max_packet_size"
+        )
 
     def _take_grant(self, granted: Granted) -> None:
         if not granted.refused:
             self._unread = None
             return
         who = self._config.username or "this client"
-        self._unread = _said(
+        self._unread = said(
             f"The MQTT broker does not let us read {', '.join(granted.refused)}: allow {who} to read there, or"
-            " take desired and commands out of the mqtt settings",
+            " take what reads there out of the settings",
             self._unread,
         )
 
-    def _refuse_retained(self, topic: str, refusal: str) -> None:
-        """It is left out for minutes: Mosquitto 2.0 with max_queued_messages 0 cuts us off after each refusal."""
-        self._retained.refused(topic)
-        self._forgive_ns = time.monotonic_ns() + int(_FORGIVE_S * 1e9)
-        if refusal != self._retained_refusal:
-            _log.error("%s", refusal)
-        self._retained_refusal = refusal
-
-    def _suspect_retained(self) -> None:
-        """Some brokers cut us off for a message that they refuse, and their answer is lost with the connection.
-
-        What was under way at several cut-offs in a row is taken for refused: results do not wait for it.
-        """
-        if self._opened_ns is None or time.monotonic_ns() - self._opened_ns > _CUT_OFF_S * 1e9:
-            self._suspects.clear()
-            return
-        self._opened_ns = None
-        under_way = {topic for topic in self._under_way.values() if isinstance(topic, str)} - {AVAILABILITY}
-        self._suspects = {topic: self._suspects.get(topic, 0) + 1 for topic in under_way}
-        for topic, cut_offs in self._suspects.items():
-            if cut_offs >= _CUT_OFFS_MAX:
-                self._refuse_retained(topic, self._refused(topic, "it ends the connection without an answer"))
-
-    def _row_taken(self, row: Row, *, nobody_listens: bool) -> None:
-        self.published_total += 1
-        self.unheard_total += nobody_listens
-        for one in self._window.received(row.row):
-            if one.row > self.acknowledged:  # and not one that was sent again
-                self._acknowledge(one)
-        if self._refused_row is not None and self.acknowledged >= self._refused_row:
-            _log.info("the MQTT broker takes results again")
-            self._refused_row, self._refusal = None, None
-            self._retry.reset()
-            self._window.size = self._rows_share()
-
-    def _acknowledge(self, row: Row) -> None:
-        self._watermark.advance(row)
-        self._recent.append((time.monotonic_ns(), row))
-        if row.topic == _RESULT_TOPIC:
-            self._retained.put(f"{row.camera}/{_LAST_TOPIC}", row.payload)
-        self.acknowledged = row.row
-        self._on_acknowledged(row.row)
-
-    def _hold(self, row: Row, refusal: str) -> None:
-        """A refused row is not sent, and nothing may overtake it: wait, then try it alone."""
-        if time.monotonic_ns() < self._hold_until_ns:
-            return  # one of those that were under way with it
-        wait_s = self._retry.next_s()
-        if refusal != self._refusal:
-            _log.error("%s (next attempt in %.0f s)", refusal, wait_s)
-        self._refused_row, self._refusal = row.row, refusal
-        self._hold_until_ns = time.monotonic_ns() + int(wait_s * 1e9)
-        self._window.size = 1
-
-    def _refused(self, topic: str, reason: str) -> str:
-        return (
-            f"The MQTT broker refuses messages on {self._config.base_topic}/{topic} ({reason}): allow"
-            f" {self._config.username or 'this client'} to write there; results wait on the disk"
-        )
-
     def _give_up_if_stalled(self) -> None:
-        if self._under_way and time.monotonic_ns() - self._answered_ns > _STALLED_S * 1e9:
+        now_ns = time.monotonic_ns()
+        if self._under_way and now_ns - self._answered_ns > _STALLED_S * 1e9:
             problem = f"The MQTT broker has answered nothing for {_STALLED_S:.0f} s: connecting again"
             self._handle(self._link.give_up(problem))
+        elif self._suspects and self._state in _CONNECTED and now_ns - self._opened_ns > _CAREFUL_S * 1e9:
+            self._suspects.settled()
 
-    def _write_watermark(self) -> None:
-        try:
-            self._watermark.flush()
-        except OutboxError as error:
-            self._write_problem = _said(str(error), self._write_problem)
-        else:
-            self._write_problem = None
+    def _retained_share(self) -> int:
+        return max(1, self._window_max // 10)
 
-
-def _said(problem: str, before: str | None) -> str:
-    """Log it, if it is not the one that was there before."""
-    if problem != before:
-        _log.error("%s", problem)
-    return problem
+    def _taken(self, row: Row) -> None:
+        if row.topic == _RESULT_TOPIC:
+            self._standing.put(f"{self._config.base_topic}/{row.camera}/{_LAST_TOPIC}", row.payload)
+        self._on_acknowledged(row.row)

@@ -14,12 +14,14 @@ from typing import Final
 from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.connection import Received, Will
 from appliance.mqtt.link import Link
-from appliance.mqtt.topics import AVAILABILITY, OFFLINE, is_suffix
-from appliance.outbox.delivery import Delivery, Note
+from appliance.mqtt.topics import AVAILABILITY, OFFLINE, is_suffix, is_topic
+from appliance.outbox.delivery import Delivery
 from appliance.outbox.errors import OutboxError
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.identity import client_id
 from appliance.outbox.lock import ProcessLock
+from appliance.outbox.replaying import Replays
+from appliance.outbox.sending import Note
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +50,10 @@ class PublisherState:
     """Messages that it refused; rows among them are tried again."""
     unheard_total: int
     """Rows that it took although nobody subscribes to them (MQTT 5 only)."""
+    taken_per_s: float = 0.0
+    """Rows that it took in a second, over the last minute."""
+    notices: tuple[str, ...] = ()
+    """What will be a problem, or hides one: a sentence each. Results flow all the same."""
 
 
 class Publisher:
@@ -66,6 +72,8 @@ class Publisher:
         on_acknowledged: Callable[[int], None] = lambda _: None,
         topics: Sequence[str] = (),
         on_received: Callable[[Received], None] = lambda _: None,
+        whole_topics: Sequence[str] = (),
+        replays: Replays | None = None,
     ) -> None:
         """Nothing is read or sent before start().
 
@@ -77,6 +85,8 @@ class Publisher:
                 broker has; must not wait for anything.
             topics: what to subscribe to, below the base topic; `cmd/+` and the like.
             on_received: called by the publisher's thread with each message on them; must not wait for anything.
+            whole_topics: what else to subscribe to, not below the base topic; `homeassistant/status` and the like.
+            replays: what is to be sent again whenever nothing newer wants to be sent; see nudge().
 
         Raises: DiskFailed where the folder cannot be read.
         """
@@ -85,7 +95,15 @@ class Publisher:
         will = Will(f"{config.base_topic}/{AVAILABILITY}", OFFLINE, retain=True)
         self._link = Link(config, client_id(folder, station), lambda: will)
         with in_our_words(f"The outbox folder {folder}"):
-            self._delivery = Delivery(folder, config, self._link, self._acknowledge, topics, on_received)
+            self._delivery = Delivery(
+                folder,
+                config,
+                self._link,
+                self._acknowledge,
+                (*(f"{config.base_topic}/{topic}" for topic in topics), *whole_topics),
+                on_received,
+                replays,
+            )
         self._lock_file = ProcessLock(folder / "publisher.lock", "Another gateway publishes")
         self._wake, self._waker = socket.socketpair()
         self._wake.settimeout(0)
@@ -124,39 +142,43 @@ class Publisher:
         Raises RuntimeError where `topic` is not one to three levels such as `health` or `top/status`, or `payload`
         is longer than 256 KiB.
         """
-        if not is_suffix(topic):
-            msg = f"{topic!r} cannot follow the base topic"
-            raise RuntimeError(msg)
-        if len(payload) > RETAINED_MAX_BYTES:
-            msg = f"{len(payload)} bytes are too many for {topic}: {RETAINED_MAX_BYTES} at most"
-            raise RuntimeError(msg)
-        with self._changed:
-            self._wanted[topic] = payload
-        self._wake_up()
+        self._retain(self._below_base(topic), payload)
+
+    def publish_retained_at(self, topic: str, payload: bytes) -> None:
+        """Make this the newest on a whole topic, wherever it is, as publish_retained(); b"" takes it away.
+
+        Raises RuntimeError where `topic` is none of one to sixteen plain levels, or `payload` is longer than 256 KiB.
+        """
+        self._retain(_whole(topic), payload)
 
     def publish_once(self, topic: str, payload: bytes) -> None:
         """Send on `<base>/<topic>`, not retained, once: lost where the connection is lost, or 256 others came after it.
 
         Raises RuntimeError as publish_retained().
         """
-        if not is_suffix(topic):
-            msg = f"{topic!r} cannot follow the base topic"
-            raise RuntimeError(msg)
-        self._note(Note(topic, payload))
+        self._note(Note(self._below_base(topic), payload))
+
+    def publish_once_at(self, topic: str, payload: bytes) -> None:
+        """Send on a whole topic, as publish_once(). Raises RuntimeError as publish_retained_at()."""
+        self._note(Note(_whole(topic), payload))
 
     def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         """Send on the topic that a message named for its answer, once, as publish_once()."""
-        self._note(Note(topic, payload, is_answer=True, correlation=correlation))
+        self._note(Note(topic, payload, correlation))
+
+    def nudge(self) -> None:
+        """Look whether there is something to send: a replay was asked for."""
+        self._wake_up()
 
     @property
     def acknowledged(self) -> int:
         """The broker has every row up to this one; the line may delete them."""
-        return self._delivery.acknowledged
+        return self._delivery.rows.acknowledged
 
     def wait_acknowledged(self, row: int, timeout_s: float) -> bool:
         """Wait until the broker has every row up to this one; False where it has not within `timeout_s` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: self._delivery.acknowledged >= row, timeout_s)
+            return self._changed.wait_for(lambda: self._delivery.rows.acknowledged >= row, timeout_s)
 
     def state(self) -> PublisherState:
         """How it stands; some microseconds."""
@@ -165,11 +187,12 @@ class Publisher:
             connected=self._link.is_open,
             since=self._link.since,
             problem=self._problem or delivery.problem(),
-            acknowledged=delivery.acknowledged,
+            acknowledged=delivery.rows.acknowledged,
             under_way=delivery.under_way,
-            published_total=delivery.published_total,
+            published_total=delivery.rows.published_total,
             refused_total=delivery.refused_total,
-            unheard_total=delivery.unheard_total,
+            unheard_total=delivery.rows.unheard_total,
+            taken_per_s=delivery.rows.per_s(),
         )
 
     def stop(self, timeout_s: float) -> None:
@@ -183,6 +206,20 @@ class Publisher:
         self._wake_up()
         if self._thread.ident is not None:
             self._thread.join(timeout_s + self._config.connect_timeout_s + _LAST_WORDS_S)
+
+    def _below_base(self, topic: str) -> str:
+        if not is_suffix(topic):
+            msg = f"{topic!r} cannot follow the base topic"
+            raise RuntimeError(msg)
+        return f"{self._config.base_topic}/{topic}"
+
+    def _retain(self, topic: str, payload: bytes) -> None:
+        if len(payload) > RETAINED_MAX_BYTES:
+            msg = f"{len(payload)} bytes are too many for {topic}: {RETAINED_MAX_BYTES} at most"
+            raise RuntimeError(msg)
+        with self._changed:
+            self._wanted[topic] = payload
+        self._wake_up()
 
     def _note(self, note: Note) -> None:
         with self._changed:
@@ -249,7 +286,7 @@ class Publisher:
             self._delivery.send(note)
         for topic, payload in wanted.items():
             self._delivery.put(topic, payload)
-        self._delivery.hint(newest_row)
+        self._delivery.rows.hint(newest_row)
 
     def _drain_wake(self) -> None:
         try:
@@ -270,3 +307,10 @@ class Publisher:
         if not self._link.is_open or time.monotonic_ns() > leave_at_ns:
             return True
         return not wanted and self._delivery.is_drained()
+
+
+def _whole(topic: str) -> str:
+    if not is_topic(topic):
+        msg = f"{topic!r} is no topic of plain levels"
+        raise RuntimeError(msg)
+    return topic

@@ -26,6 +26,11 @@ class Window:
         return self._read_to
 
     @property
+    def first(self) -> int | None:
+        """The first row without a receipt; None where every one that was read has one."""
+        return self._rows[0].row if self._rows else None
+
+    @property
     def under_way(self) -> int:
         """Rows sent whose receipt is not there yet."""
         return len(self._under_way)

@@ -9,7 +9,7 @@ from outbox.messages import Record
 
 from appliance.mqtt import link
 from appliance.mqtt.config import MqttConfig
-from appliance.outbox import delivery
+from appliance.outbox import hold
 from appliance.outbox.publisher import Publisher
 from appliance.outbox.store import Outbox
 
@@ -25,7 +25,7 @@ def no_outbox_thread_outlives_its_test():
 def brokers_are_tried_again_soon(monkeypatch):
     """A tenth of a second instead of one before the second attempt: what is tested is not how long it waits."""
     monkeypatch.setattr(link, "_RETRY_FIRST_S", 0.1)
-    monkeypatch.setattr(delivery, "_RETRY_FIRST_S", 0.3)
+    monkeypatch.setattr(hold, "_RETRY_FIRST_S", 0.3)
 
 
 @pytest.fixture
