@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.results.help import EXPORT, OUTBOX, REPLAY, RESULTS, STATS, TAIL, VERIFY
+from appliance.results.help import CONFIG, EXPORT, OUTBOX, REPLAY, RESULTS, STATS, TAIL, VERIFY
 from appliance.results.moments import moment
-from appliance.results.source import CONFIG
 
 EVALUATIONS: Final = ("OK", "NotOK", "NotDecidable", "Undefined")
 BY: Final = ("camera", "recipe", "job", "reason", "model", "evaluation", "day", "hour", "shift")
@@ -37,7 +36,13 @@ def add_results(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def _add_tail(verbs: Any) -> None:
     command = _add(verbs, "tail", "the newest results, and each further one as it is recorded", TAIL)
-    command.add_argument("-n", "--lines", type=_whole, default=20, metavar="N", help="begin with the newest N (20)")
+    command.add_argument(
+        "-n",
+        "--lines",
+        type=_whole,
+        metavar="N",
+        help="begin with the newest N (20; all with --since or --from-sequence)",
+    )
     command.add_argument("--no-follow", action="store_true", help="print those, and end")
     command.add_argument("--json", action="store_true", help="JSON lines: the messages byte for byte, for programs")
     _add_source(command)

@@ -1,6 +1,10 @@
 """The examples that `appliance results COMMAND --help` ends with."""
 
+from pathlib import Path
 from typing import Final
+
+CONFIG: Final = Path("/etc/appliance/appliance.toml")
+"""The operator's file where nobody says another one."""
 
 RESULTS: Final = """examples:
   appliance results tail                                 each part as it is judged
