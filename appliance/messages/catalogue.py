@@ -10,9 +10,22 @@ from appliance.messages.topic import Direction, Root, Topic
 
 _ANSWER: Final = ("answer.json",)
 _REPLAYED: Final = ("result.json", "gap.json", "replay.json")
-_DELIVERY: Final = "a [models.NAME.delivery]"
-_SPARKPLUG: Final = "[sparkplug]"
-_HOME_ASSISTANT: Final = "[home_assistant]"
+
+DELIVERY: Final = "a [models.NAME.delivery]"
+DELIVERIES: Final = "several [models.NAME.delivery]"
+SPARKPLUG: Final = "[sparkplug]"
+HOME_ASSISTANT: Final = "[home_assistant]"
+DESIRED: Final = "mqtt.desired"
+CONSUMERS: Final = "mqtt.consumers"
+ANSWERS: Final = "mqtt.commands or mqtt.desired"
+"""Settings without which some topics are not there: `Topic.needs`."""
+
+
+def command(verb: str) -> str:
+    """The same of a command's topic."""
+    return f"mqtt.commands with {verb}"
+
+
 _COMMANDS: Final[Mapping[str, str]] = {
     "trigger": "A part is there: judge it. For a camera or a group whose trigger is `command`; its result comes on "
     "`result`.",
@@ -81,7 +94,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "Results asked for by `cmd/replay` without a response topic: the same bytes but for `replayed: true`, gaps "
         "among them, and one closing message with the numbers that are not here any more.",
         _REPLAYED,
-        needs="mqtt.commands with replay",
+        needs=command("replay"),
     ),
     Topic(
         "availability",
@@ -124,7 +137,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "How the newest change of a model goes, as one flat object.",
         ("deployment.json#/$defs/message",),
         retained=True,
-        needs=_DELIVERY,
+        needs=DELIVERY,
     ),
     Topic(
         "deploymentEvents",
@@ -132,7 +145,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         Direction.SENT,
         "One for each step of a deployment, as it happens.",
         ("deployment.json#/$defs/event",),
-        needs=_DELIVERY,
+        needs=DELIVERY,
     ),
     Topic(
         "deploymentOfModel",
@@ -141,7 +154,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "As `deployment`, for one model of a box that has several delivered ones.",
         ("deployment.json#/$defs/message",),
         retained=True,
-        needs="several [models.NAME.delivery]",
+        needs=DELIVERIES,
     ),
     Topic(
         "answer",
@@ -151,7 +164,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "results go there, too.",
         (*_ANSWER, *_REPLAYED),
         root=Root.NAMED,
-        needs="mqtt.commands or mqtt.desired",
+        needs=ANSWERS,
     ),
     Topic(
         "homeAssistantDevice",
@@ -161,7 +174,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         ("home_assistant.json",),
         retained=True,
         root=Root.WHOLE,
-        needs=_HOME_ASSISTANT,
+        needs=HOME_ASSISTANT,
     ),
     Topic(
         "sparkplugNode",
@@ -172,7 +185,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         qos=0,
         root=Root.WHOLE,
         content_type=None,
-        needs=_SPARKPLUG,
+        needs=SPARKPLUG,
     ),
     Topic(
         "sparkplugDevice",
@@ -182,7 +195,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         qos=0,
         root=Root.WHOLE,
         content_type=None,
-        needs=_SPARKPLUG,
+        needs=SPARKPLUG,
     ),
     Topic(
         "desired",
@@ -193,7 +206,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         ("desired.json",),
         retained=True,
         answers=_ANSWER,
-        needs="mqtt.desired",
+        needs=DESIRED,
     ),
     Topic(
         "desiredOfModel",
@@ -203,7 +216,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         ("desired.json",),
         retained=True,
         answers=_ANSWER,
-        needs="mqtt.desired",
+        needs=DESIRED,
     ),
     *(
         Topic(
@@ -213,7 +226,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
             told,
             (f"command.json#/$defs/{verb}",),
             answers=_REPLAYED + _ANSWER if verb == "replay" else _ANSWER,
-            needs=f"mqtt.commands with {verb}",
+            needs=command(verb),
         )
         for verb, told in _COMMANDS.items()
     ),
@@ -225,7 +238,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "in `health` when it falls behind.",
         ("ack.json",),
         retained=True,
-        needs="mqtt.consumers",
+        needs=CONSUMERS,
     ),
     Topic(
         "homeAssistantStatus",
@@ -235,7 +248,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         root=Root.WHOLE,
         content_type=None,
         texts=(b"online", b"offline"),
-        needs=_HOME_ASSISTANT,
+        needs=HOME_ASSISTANT,
     ),
     Topic(
         "sparkplugHost",
@@ -244,7 +257,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "Sparkplug B 3.0: whether the primary host is there.",
         retained=True,
         root=Root.WHOLE,
-        needs=_SPARKPLUG,
+        needs=SPARKPLUG,
     ),
     Topic(
         "sparkplugCommand",
@@ -254,7 +267,7 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         qos=0,
         root=Root.WHOLE,
         content_type=None,
-        needs=_SPARKPLUG,
+        needs=SPARKPLUG,
     ),
 )
 
