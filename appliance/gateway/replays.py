@@ -110,10 +110,9 @@ class ReplayRequests:
     def answered(self) -> None:
         """The answers until now are on their way to the broker: what they announce may follow them."""
         with self._look:
-            waiting, self._unanswered = self._unanswered, []
-        for wanted in waiting:
-            if not self._replays.begin(wanted):
-                _log.error("The replay %s was announced and cannot begin: too many run.", wanted.id)
+            for wanted in self._unanswered:
+                self._replays.begin(wanted)
+            self._unanswered.clear()
         self._begun.set()
 
     # ---- a request
@@ -128,8 +127,8 @@ class ReplayRequests:
             self._starts.append(time.monotonic())
             if topic is not None:
                 self._unanswered.append(wanted)
-            elif not self._replays.begin(wanted):
-                raise _too_many()
+            else:
+                self._replays.begin(wanted)
         self._begun.set()
         _log.info(
             "%s asked for results %d to %d of %s again; they go to %s.",
@@ -147,7 +146,7 @@ class ReplayRequests:
         }
 
     def _wanted(self, request: Request) -> Wanted:
-        if not self._replays.has_room or len(self._unanswered) >= AT_ONCE_MAX:
+        if self._replays.room <= len(self._unanswered):
             raise _too_many()
         if len(self._starts) == _STARTS_MAX and time.monotonic() - self._starts[0] < _STARTS_IN_S:
             raise _Refused(409, f"{_STARTS_MAX} replays began in the last {_STARTS_IN_S:g} s; ask for longer ranges.")
@@ -201,7 +200,7 @@ class ReplayRequests:
 
     def _feed(self, allowed: int) -> int:
         """Read what may be sent next; how many messages that were."""
-        slices = self._replays.next_to_read(max(1, allowed // AT_ONCE_MAX)) if allowed >= 1 else []
+        slices = self._replays.next_to_read(allowed) if allowed >= 1 else []
         count = 0
         for one in slices:
             try:

@@ -44,7 +44,7 @@ class Slice:
 
 
 class Replays:
-    """Threads: begin(), next_to_read(), feed(), fail(), has_room, statuses() by any; the others by the publisher's.
+    """Threads: the publisher's calls what is below that comment, any thread everything else.
 
     Nothing here waits, or touches the disk.
     """
@@ -72,10 +72,10 @@ class Replays:
             return True
 
     @property
-    def has_room(self) -> bool:
-        """Whether begin() would take one on."""
+    def room(self) -> int:
+        """How many more begin() would take on."""
         with self._lock:
-            return len(self._active) < AT_ONCE_MAX
+            return AT_ONCE_MAX - len(self._active)
 
     @property
     def is_idle(self) -> bool:
@@ -83,13 +83,14 @@ class Replays:
         with self._lock:
             return not self._active
 
-    def next_to_read(self, limit: int) -> list[Slice]:
-        """What to read, at most about `limit` numbers of each replay; empty where there is enough in memory."""
+    def next_to_read(self, budget: int) -> list[Slice]:
+        """What to read, about `budget` numbers in all; empty where there is enough in memory."""
         with self._lock:
-            found = [(one, one.next_to_read(limit)) for one in self._active]
+            limit = max(1, budget // max(1, len(self._active)))
+            found = [(one.wanted, one.next_to_read(limit)) for one in self._active]
             return [
-                Slice(one.wanted.id, one.wanted.camera, one.wanted.stream, *numbers)
-                for one, numbers in found
+                Slice(wanted.id, wanted.camera, wanted.stream, *numbers)
+                for wanted, numbers in found
                 if numbers is not None
             ]
 
