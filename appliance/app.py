@@ -26,6 +26,7 @@ from appliance.diagnosis import Findings, Lateness, diagnose
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig, Result
 from appliance.inspection.result import rfc3339
+from appliance.intervals import Intervals
 from appliance.lending import Lender, Limits
 from appliance.line_commands import LineCommands
 from appliance.lines import Lines
@@ -105,6 +106,7 @@ class App:
             spawn=self._thread,
             parts=parts,
         )
+        self._intervals = Intervals(config.mqtt.summary_s, self._lines.end_intervals, self._gateway.send)
         self._commands = LineCommands(self._lines)
         self._control = self._commands.server(config.line_socket)
         self._recorded_row = 0
@@ -152,7 +154,7 @@ class App:
         fed: dict[str, int] = {}
         clock_at = 0.0
         while not self._stop.is_set() and self._crashed is None:
-            self._wake.wait(_STATUS_PERIOD_S)
+            self._wake.wait(min(_STATUS_PERIOD_S, self._intervals.left_s()))
             self._wake.clear()
             if self._reload:
                 self._reload = False
@@ -165,6 +167,8 @@ class App:
                 clock_at = time.monotonic()
                 self._ask_clock()
             self._tell()
+            if self._intervals.left_s() <= 0:
+                self._intervals.tell(clock_synchronized=clock.synchronized())
             if self._once and self._lines.finished:
                 logger.info("Every camera has ended; so does the line.")
                 return
@@ -190,6 +194,7 @@ class App:
         self._lines.stop()
         self._outbox.close(_DRAIN_S)
         self._tell()
+        self._intervals.tell(clock_synchronized=clock.synchronized())
         if not self._gateway.drain(self._recorded_row, _DRAIN_S) and self._crashed is None:
             waiting = self._outbox.depth().rows
             logger.warning("The broker did not take everything in time; %d results wait on disk.", waiting)
@@ -221,7 +226,8 @@ class App:
             tally = self._lines.tally(message.camera)
             if tally is not None and message.topic == "result" and self._decided[message.camera]:
                 result = self._decided[message.camera].popleft()
-                tally.observe("recorded", (message.committed_ns - result.verdict_ns) / 1e6)
+                after_ms = (message.committed_ns - result.verdict_ns) / 1e6
+                tally.recorded(message.stream, message.sequence, after_ms)
                 self._commands.recorded(result.result_id)
 
     def _changed(self) -> None:
@@ -380,6 +386,7 @@ class App:
             oldest_age_s=depth.oldest_age_s or 0.0,
             recorded_total=self._outbox.recorded_total,
             lost_total=self._outbox.lost_total,
+            max_bytes=int(self._config.outbox.max_bytes),
         )
 
 

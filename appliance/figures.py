@@ -7,9 +7,9 @@ import json
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 _STEPS: Final = (1.0, 1.2, 1.35, 1.5, 1.75, 2.0, 2.3, 2.6, 3.0, 3.6, 4.2, 5.0, 5.7, 6.5, 7.5, 8.7)
 LATENCY_BOUNDS_MS: Final = (*(round(step * 10.0**decade, 3) for decade in range(-1, 4) for step in _STEPS), 10_000.0)
@@ -19,6 +19,7 @@ PERCENTILE_ERROR: Final = 0.1
 LABELS_MAX: Final = 64
 """Of one camera, whose scores are followed; the parts of others are judged all the same."""
 MODELS_MAX: Final = 16
+_Key = TypeVar("_Key")
 
 
 @dataclass(slots=True)
@@ -135,14 +136,27 @@ class Figures:
     models: dict[tuple[str, int], int] = field(default_factory=dict)
     """Parts judged, by model and version; `MODELS_MAX` of them at most, the newest last."""
 
+    def copy(self) -> "Figures":
+        """One that stays as it is; without the scores."""
+        return Figures(
+            self.parts,
+            self.passed,
+            dict(self.evaluations),
+            dict(self.reasons),
+            self.deadline_missed,
+            {stage: Latency(one.counts.copy(), one.sum_ms, one.max_ms) for stage, one in self.latency.items()},
+            None,
+            dict(self.models),
+        )
+
     def plus(self, other: "Figures") -> "Figures":
         """Both together; `other` is the later one."""
-        models = dict(list(_summed(self.models, other.models).items())[-MODELS_MAX:])
+        models = dict(list(summed(self.models, other.models).items())[-MODELS_MAX:])
         return Figures(
             self.parts + other.parts,
             self.passed + other.passed,
-            _summed(self.evaluations, other.evaluations),
-            _summed(self.reasons, other.reasons),
+            summed(self.evaluations, other.evaluations),
+            summed(self.reasons, other.reasons),
             self.deadline_missed + other.deadline_missed,
             {
                 stage: self.latency.get(stage, Latency()).plus(other.latency.get(stage, Latency()))
@@ -160,10 +174,14 @@ class Figures:
             "evaluations": self.evaluations,
             "reasons": self.reasons,
             "deadline_missed": self.deadline_missed,
-            "latency": {stage: one.as_json() for stage, one in self.latency.items()},
+            "latency": {stage: one.as_json() for stage, one in self.latency.items() if one.count},
             "scores": None
             if self.scores is None
-            else [[*key, one.count, one.mean, one.squares, one.low, one.high] for key, one in self.scores.items()],
+            else [
+                [*key, one.count, one.mean, one.squares, one.low, one.high]
+                for key, one in self.scores.items()
+                if one.count
+            ],
             "models": [[*key, count] for key, count in self.models.items()],
         }
 
@@ -193,10 +211,19 @@ class Counted:
     """Of the newest result on the disk; None before the first."""
     sequence: int | None
 
+    def plus(self, later: "Counted") -> "Counted":
+        """Its interval and the one after it, as one."""
+        return Counted(later.total, self.interval.plus(later.interval), later.stream, later.sequence)
+
+    def without_scores(self) -> "Counted":
+        """Shorter."""
+        total, interval = replace(self.total, scores=None), replace(self.interval, scores=None)
+        return replace(self, total=total, interval=interval)
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One interval of a station. The line says it once, when it has ended; the gateway publishes it."""
+    """One interval of a station; the line says it when it has ended, and the gateway publishes it."""
 
     begin_utc: str
     """RFC 3339, by the wall clock as it stood then."""
@@ -234,7 +261,8 @@ class Interval:
         )
 
 
-def _summed(one: Mapping[Any, int], other: Mapping[Any, int]) -> dict[Any, int]:
+def summed(one: Mapping[_Key, int], other: Mapping[_Key, int]) -> dict[_Key, int]:
+    """Counts of both, those of `other` last."""
     found = dict(one)
     for key, count in other.items():
         found[key] = found.pop(key, 0) + count
@@ -246,7 +274,7 @@ def _merged(
 ) -> dict[tuple[str, str | None], Moments] | None:
     if one is None or other is None:
         return None
-    labels = list(dict.fromkeys((*one, *other)))[:LABELS_MAX]
+    labels = list(dict.fromkeys((*other, *one)))[:LABELS_MAX]  # the newest, where there are too many
     return {label: one.get(label, Moments()).plus(other.get(label, Moments())) for label in labels}
 
 

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from appliance import scheduling
 from appliance.config import ApplianceConfig
+from appliance.figures import Counted
 from appliance.inspection import CameraLine, InForce, LineSettings, RecipeConfig, Reporter, Result
 from appliance.inspection.acquisition import AcquisitionSettings
 from appliance.inspection.group import Group, GroupSettings
@@ -86,6 +87,7 @@ class Lines:
         self.cameras: dict[str, CameraLine] = {}
         """By name; replaced entry by entry at a reload."""
         self.groups: dict[str, Group] = {}
+        self._tallies: dict[str, Tally] = {}
         self._drivers: dict[str, SupervisedCamera] = {}
         self._triggers: dict[str, _Trigger] = {}
         self._stops: dict[str, threading.Event] = {}
@@ -206,6 +208,12 @@ class Lines:
             groups[name] = group.tally.snapshot("offline" if away else "online", detail)
         return cameras, groups
 
+    def end_intervals(self) -> tuple[dict[str, Counted], dict[str, Counted]]:
+        """(by camera, by group): what came since the last time, and all since the start."""
+        told = {name: tally.end_interval() for name, tally in list(self._tallies.items())}
+        cameras = {name: told[name] for name in self._config.cameras if name in told}
+        return cameras, {name: told[name] for name in self._config.parts if name in told}
+
     def trigger_problems(self) -> dict[str, str]:
         """By camera or group: why its parts are not seen at present."""
         found = {name: source.problem for name, source in list(self._triggers.items())}
@@ -216,9 +224,8 @@ class Lines:
         return self._recipes.of_model(model)
 
     def tally(self, name: str) -> Tally | None:
-        """A camera's, or a group's, counters."""
-        found = self.groups.get(name) or self.cameras.get(name)
-        return None if found is None else found.tally
+        """A camera's, or a group's, counters; also when it was stopped."""
+        return self._tallies.get(name)
 
     def model_of(self, result: Result) -> str:
         """Whose parts these are."""
@@ -253,6 +260,7 @@ class Lines:
         if before is not None:
             reporter.clock_synchronized = before.reporter.clock_synchronized
         self._drivers[name] = camera
+        self._tallies[name] = line.tally
         self.cameras[name] = line
         source = self._source(config, config.trigger, line.trigger, exposes=not config.is_observed)
         self._start_threads(name, line.threads(), source)
@@ -268,6 +276,7 @@ class Lines:
             before,
         )
         self.groups[name] = group
+        self._tallies[name] = group.tally
         exposes = not any(self._config.cameras[camera].is_observed for camera in config.cameras)
         source = self._source(config, config.trigger, group.trigger, exposes=exposes)
         self._start_threads(name, group.threads(), source)

@@ -20,8 +20,8 @@ class Message:
     """One datagram."""
 
     kind: str
-    """To the gateway: status, recorded, drain; it says acknowledged. To the surface: stop. To the delivery process:
-    status, stop; it says wish and look."""
+    """To the gateway: status, interval, recorded, drain; it says acknowledged. To the surface: stop. To the delivery
+    process: status, stop; it says wish and look."""
     body: Mapping[str, Any]
 
 

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +25,11 @@ from appliance.api.line import LineViews
 from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
+from appliance.figures import Interval
 from appliance.health import DeviceHealth, Reason
 from appliance.inspection import SCHEMA_PATH
 from appliance.link import Link, Message
-from appliance.messages import said
+from appliance.messages import said, summary
 from appliance.mqtt.connection import Received
 from appliance.outbox import Publisher
 from appliance.status import LineStatus
@@ -89,6 +90,7 @@ class Gateway:
         self._http_tried = float("-inf")
         self._connected_since: datetime | None = None
         self._connects_total = 0
+        self._started_utc = _rfc3339(datetime.now(timezone.utc))
 
     def run(self) -> int:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
@@ -162,6 +164,8 @@ class Gateway:
             status = LineStatus.from_json(json.dumps(message.body).encode())
             self._board.line_reported(status)
             self._publish_status(status)
+        elif message.kind == "interval":
+            self._publish_summary(Interval.from_json(message.body))
 
     def _tick(self) -> None:
         """Often, and cheap: the broker's state, and a server that could not start."""
@@ -242,9 +246,26 @@ class Gateway:
         for topic, value in said.of_line(status):
             self._retain(topic, value)
 
+    def _publish_summary(self, interval: Interval) -> None:
+        line, state = self._board.overview(time.monotonic_ns()).line, self._publisher.state()
+        if line is None:
+            return
+        broker = summary.BrokerFigures(
+            connected=state.connected,
+            connected_since=_rfc3339(state.since) if state.connected else None,
+            since=self._started_utc,
+            published_total=state.published_total,
+            refused_total=state.refused_total,
+        )
+        self._retain(summary.TOPIC, summary.summary(interval, line, broker))
+
     def _retain(self, topic: str, value: dict[str, Any]) -> None:
         """The publisher sends it when it differs from what it sent last."""
         self._publisher.publish_retained(topic, said.encoded(value))
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -59,7 +59,7 @@ class Group:
     ) -> None:
         """`lines`: the cameras' lines, in the group's order; `record` takes each combined result, quickly."""
         self.name = name
-        self.tally: Tally = Tally() if before is None else before.tally
+        self.tally: Tally = Tally(with_scores=False) if before is None else before.tally
         self._lines = lines
         self._settings = settings
         self._record = record

@@ -106,6 +106,7 @@ def _scores(figures: Figures) -> list[dict[str, Any]]:
             "max": round(one.high, 6),
         }
         for (label, region), one in (figures.scores or {}).items()
+        if one.count
     ]
 
 
