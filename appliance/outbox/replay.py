@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from appliance.outbox.chain import as_replayed
 from appliance.outbox.row import Row
 
 IN_MEMORY_MAX: Final = 200
@@ -19,8 +20,6 @@ IN_MEMORY_MAX: Final = 200
 MISSING_MAX: Final = 500
 """Ranges named in the closing message; where there are more the replay ends there, and says from where to ask on."""
 _STRIDE_MAX: Final = 1 << 40
-_LIVE: Final = b'"replayed":false'
-_AGAIN: Final = b'"replayed":true'
 
 
 class ReplayState(str, Enum):
@@ -133,7 +132,7 @@ class Replay:
                 self._miss(row.sequence - 1)
                 if self._next > self._last:
                     return
-                self._waiting.append(Item(self.wanted.topic, again(row.payload), self.wanted.correlation))
+                self._waiting.append(Item(self.wanted.topic, as_replayed(row.payload), self.wanted.correlation))
                 self._next = row.through + 1
         self._miss(last)
         self._miss_beyond(self.wanted.held_last)
@@ -227,11 +226,3 @@ class Replay:
         }
         payload = json.dumps(message, separators=(",", ":")).encode()
         self._waiting.append(Item(topic, payload, wanted.correlation))
-
-
-def again(payload: bytes) -> bytes:
-    """The recorded bytes, marked as a replay; a gap has no such mark.
-
-    In JSON a quotation mark within a text is never bare, so this cannot be found inside one.
-    """
-    return payload.replace(_LIVE, _AGAIN, 1)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.outbox import replay
-from appliance.outbox.replay import ReplayState, Wanted, again
+from appliance.outbox.chain import as_replayed
+from appliance.outbox.replay import ReplayState, Wanted
 from appliance.outbox.replaying import AT_ONCE_MAX, Replays
 from appliance.outbox.row import GAP_TOPIC, Row, gap
 
@@ -115,9 +116,9 @@ def test_a_gap_in_the_range_is_sent_as_it_was_recorded():
     disk = Disk([result_row(4), gap_row(5, 7), result_row(8), gap_row(9, 30)])
     heard = carry_out(replays, disk)
     assert [one.payload for one in heard[:-1]] == [
-        again(result_row(4).payload),
+        as_replayed(result_row(4).payload),
         gap_row(5, 7).payload,
-        again(result_row(8).payload),
+        as_replayed(result_row(8).payload),
         gap_row(9, 30).payload,
     ]
     assert closing(heard)["missing"] == []
