@@ -11,7 +11,7 @@ from flask import Flask, Response, request
 
 from appliance.api.access import Access
 from appliance.api.steered import RETRY_S, Ask, Instead, Steered, Turns, answered, body_of, seconds_of, with_headers
-from appliance.steering.document import SCHEMA_PATH, find
+from appliance.steering.document import find
 from appliance.steering.newest import Newest, Seen, tag_of
 from appliance.steering.requests import Answer, Verb
 
@@ -47,13 +47,6 @@ class Deployments:
             ("/models/<model>/pin", "DELETE", self.unpin),
         ):
             app.add_url_rule(path, view_func=self._view(view), methods=[verb], endpoint=f"{verb} {path}")
-        schema = SCHEMA_PATH.read_bytes()
-        app.add_url_rule(
-            "/schema/deployment.json",
-            view_func=lambda: Response(schema, content_type="application/schema+json"),
-            methods=["GET"],
-            endpoint="deployment-schema",
-        )
 
     def overview(self) -> Response:
         """The document; 304 where the caller has it, at once or after `wait_s`."""

@@ -9,7 +9,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, Final
 
 from flask import Flask, Response, request
@@ -26,6 +28,9 @@ from appliance.status import CameraStatus, OutboxStatus
 
 _JSON: Final = "application/json"
 _TEXT: Final = "text/plain; charset=utf-8"
+_SCHEMA: Final = "application/schema+json"
+_SCHEMAS: Final = "schema/"
+_ASYNCAPI: Final = "application/vnd.aai.asyncapi+json;version=3.0.0"
 _NOT_INSPECTING: Final = (DeviceHealth.FAILURE, DeviceHealth.CHECK_FUNCTION)
 _HEADERS: Final = {
     "Cache-Control": "no-store",
@@ -38,22 +43,22 @@ def create_app(
     board: Board,
     *,
     version: str,
-    result_schema: bytes,
+    documents: Mapping[str, bytes] = MappingProxyType({}),
     now_ns: Callable[[], int] = time.monotonic_ns,
     deployments: Deployments | None = None,
     line: LineViews | None = None,
 ) -> Flask:
     """The WSGI application. Its views may run on any number of threads.
 
-    `version` is the appliance's own. `result_schema` is the JSON Schema of a result, served as it is. `deployments`
-    and `line`: the views that steer deliveries and the line; without them nothing here can be changed.
+    `version` is the appliance's own. `documents`: what is served as it is, by path: `asyncapi.json`, and schemas such
+    as `schema/result.json`. `deployments` and `line`: the views that steer deliveries and the line; without them
+    nothing here can be changed.
     """
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a doubled slash is a mistake to hear about, not a redirect
     views = _Views(
         lambda: board.overview(now_ns()),
         version,
-        result_schema,
         metrics.exposition(board, version=version, now_ns=now_ns),
         app.jinja_env.from_string(PAGE),
     )
@@ -63,9 +68,9 @@ def create_app(
         "/livez": views.livez,
         "/readyz": views.readyz,
         "/metrics": views.metrics,
-        "/schema/result.json": views.schema,
     }.items():
         app.add_url_rule(path, view_func=view, methods=["GET"])
+    _serve(app, documents)
     if deployments is not None:
         deployments.register(app)
     if line is not None:
@@ -80,7 +85,6 @@ def create_app(
 class _Views:
     overview: Callable[[], Overview]
     version: str
-    result_schema: bytes
     scrape: Callable[[], bytes]
     page: Template
 
@@ -121,8 +125,18 @@ class _Views:
     def metrics(self) -> Response:
         return _response(HTTPStatus.OK, self.scrape(), metrics.CONTENT_TYPE)
 
-    def schema(self) -> Response:
-        return _response(HTTPStatus.OK, self.result_schema, "application/schema+json")
+
+def _serve(app: Flask, documents: Mapping[str, bytes]) -> None:
+    """Each at its path, as it is; `/schema/` lists the schemas."""
+    for path, content in documents.items():
+        kind = _SCHEMA if path.startswith(_SCHEMAS) else _ASYNCAPI
+        app.add_url_rule(
+            f"/{path}", view_func=partial(_response, HTTPStatus.OK, content, kind), methods=["GET"], endpoint=f"/{path}"
+        )
+    listed = _json({"schemas": [f"/{path}" for path in sorted(documents) if path.startswith(_SCHEMAS)]})
+    app.add_url_rule(
+        f"/{_SCHEMAS}", view_func=partial(_response, HTTPStatus.OK, listed), methods=["GET"], endpoint="schemas"
+    )
 
 
 def _is_answered() -> bool:

@@ -30,9 +30,9 @@ ENDPOINTS: Final = (
     ("/deployments", "how models come onto this box; POST there and below changes it", True),
     ("/v1/models/NAME", "state of a model's versions, as TensorFlow Serving answers it", False),
     ("/metrics", "figures for Prometheus", True),
+    ("/asyncapi.json", "everything that this box says and reads over MQTT, as AsyncAPI 3.0", True),
+    ("/schema/", "JSON Schemas of all of it: /schema/result.json and others", True),
     ("/schema/result.json", "JSON Schema of an inspection result", True),
-    ("/schema/recipe.json", "JSON Schema of /recipes", True),
-    ("/schema/deployment.json", "JSON Schema of /deployments", True),
 )
 """Path, what it answers, and whether the path can be followed as it stands."""
 

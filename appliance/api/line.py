@@ -13,7 +13,7 @@ from flask import Flask, Response
 from appliance.api.access import Access
 from appliance.api.board import Board
 from appliance.api.steered import Ask, Instead, Steered, Turns, answered, body_of
-from appliance.steering.requests import RECIPE_SCHEMA_PATH, Answer, Request, Verb
+from appliance.steering.requests import Answer, Request, Verb
 
 _AWAY: Final = "The line does not report, so it is not known what is in force."
 
@@ -28,13 +28,6 @@ class LineViews:
 
     def register(self, app: Flask) -> None:
         """Add the paths."""
-        schema = RECIPE_SCHEMA_PATH.read_bytes()
-        app.add_url_rule(
-            "/schema/recipe.json",
-            view_func=lambda: Response(schema, content_type="application/schema+json"),
-            methods=["GET"],
-            endpoint="recipe-schema",
-        )
         for path, method, view in (
             ("/recipes", "GET", self.recipes),
             ("/recipe", "PUT", self.change_all_over),

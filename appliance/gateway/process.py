@@ -26,10 +26,11 @@ from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
 from appliance.figures import Interval
+from appliance.gateway.box import box_of
 from appliance.health import DeviceHealth, Reason
-from appliance.inspection import SCHEMA_PATH
 from appliance.link import Link, Message
 from appliance.messages import said, summary
+from appliance.messages.documents import documents
 from appliance.mqtt.connection import Received
 from appliance.outbox import Publisher
 from appliance.status import LineStatus
@@ -199,7 +200,7 @@ class Gateway:
         app = create_app(
             self._board,
             version=__version__,
-            result_schema=SCHEMA_PATH.read_bytes(),
+            documents=documents(box_of(self._config)),
             deployments=deployments,
             line=LineViews(self._board, self._line.ask, self._access, turns),
         )

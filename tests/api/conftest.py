@@ -19,6 +19,7 @@ from appliance.steering.newest import Newest
 from appliance.steering.requests import Answer as Steered
 
 SCHEMA = b'{"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "result"}\n'
+ASYNCAPI = b'{"asyncapi": "3.0.0"}\n'
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +81,7 @@ class Box:
         app = create_app(
             self.board,
             version="1.2.3",
-            result_schema=SCHEMA,
+            documents={"schema/result.json": SCHEMA, "asyncapi.json": ASYNCAPI},
             deployments=Deployments(newest, refuse, Access(), turns),
             line=LineViews(self.board, refuse, Access(), turns),
         )

@@ -140,6 +140,17 @@ def test_the_schema_is_served_byte_for_byte(box):
     assert answer.body.endswith(b"}\n")
 
 
+def test_what_is_said_over_mqtt_is_described_and_its_schemas_are_listed(box):
+    answer = box.ask("/asyncapi.json")
+    assert (answer.status, answer.json) == (200, {"asyncapi": "3.0.0"})
+    assert answer.headers["content-type"] == "application/vnd.aai.asyncapi+json;version=3.0.0"
+    answer = box.ask("/schema/")
+    assert (answer.headers["content-type"], answer.json) == ("application/json", {"schemas": ["/schema/result.json"]})
+    page = box.ask("/").body.decode()
+    for path in ("/asyncapi.json", "/schema/"):
+        assert f'href="{path}"' in page
+
+
 @pytest.mark.parametrize("path", ["/nope", "/healthz/", "/healthz//x", "/v1", "/v2/models/surface", "/schema/../etc"])
 def test_an_unknown_path_is_404_with_one_sentence(box, path):
     answer = box.ask(path)
@@ -179,7 +190,7 @@ def test_a_fault_of_ours_is_500_with_one_sentence_and_its_trace_is_logged(line, 
         def overview(self, now_ns):
             raise ValueError("a bug")
 
-    client = create_app(Broken(), version="1", result_schema=b"{}").test_client()
+    client = create_app(Broken(), version="1").test_client()
     with caplog.at_level(logging.ERROR):
         answer = client.get("/healthz")
     assert answer.status_code == 500

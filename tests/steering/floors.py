@@ -16,8 +16,10 @@ from appliance.line_commands import LineCommands
 from appliance.recipes import NotPossible, UnknownCamera, UnknownRecipe
 from appliance.status import CameraStatus, LineStatus, RecipeStatus
 from appliance.steering.client import ControlClient
+from appliance.steering.requests import RECIPE_SCHEMA_PATH
 from appliance.steering.sides import LINE
 
+DOCUMENTS = {"schema/recipe.json": RECIPE_SCHEMA_PATH.read_bytes()}
 SINCE = "2026-11-21T10:00:00.000Z"
 
 
@@ -141,7 +143,7 @@ class Floor:
         self.client = ControlClient(self.socket, LINE)
         self.board = Board()
         views = LineViews(self.board, self.client.ask, Access(tokens), Turns(threads))
-        app = create_app(self.board, version="1", result_schema=b"{}", line=views)
+        app = create_app(self.board, version="1", documents=DOCUMENTS, line=views)
         self.http = HttpServer(app, "127.0.0.1", 0, threads=threads)
         self.http.start()
 

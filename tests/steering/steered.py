@@ -17,9 +17,11 @@ from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.registry.deployments.states import State
 from appliance.steering.client import ControlClient
+from appliance.steering.document import SCHEMA_PATH
 from appliance.steering.newest import Newest
 from appliance.steering.server import ControlServer
 
+DOCUMENTS = {"schema/deployment.json": SCHEMA_PATH.read_bytes()}
 LIVE = deployment(2, state=State.STAGED, release=8, version=8, digest=DIGEST, waiting_for="approval")
 OVER = deployment(1, state=State.SUCCESS, release=7, version=7, digest=DIGEST)
 
@@ -52,7 +54,7 @@ class Steered:
         views = Deployments(
             self.newest, self.client.ask, Access(tokens, ["box1.plant"]), Turns(threads), delivered=delivered
         )
-        app = create_app(Board(), version="1", result_schema=b"{}", deployments=views)
+        app = create_app(Board(), version="1", documents=DOCUMENTS, deployments=views)
         self.http = HttpServer(app, "127.0.0.1", 0, threads=threads)
         self.http.start()
 
