@@ -56,3 +56,31 @@ def test_so_many_hits_are_within_a_share_and_one_more_is_not(parts, percent):
         assert parts < binomial.needed(percent / 100)
     else:
         assert binomial.upper_bound(hits, parts) <= percent / 100 < binomial.upper_bound(hits + 1, parts)
+
+
+@pytest.mark.parametrize(
+    ("hits", "parts", "low", "high"),
+    [
+        (0, 0, 0.0, 1.0),
+        (0, 100, 0.0, 0.03621669),
+        (10, 100, 0.04900469, 0.17622260),  # R: binom.test(10, 100)
+        (1, 1, 0.025, 1.0),
+        (5, 5, 0.4781763, 1.0),
+    ],
+)
+def test_the_two_bounds_are_clopper_pearsons(hits, parts, low, high):
+    assert binomial.bounds(hits, parts) == pytest.approx((low, high), abs=1e-7)
+
+
+@given(parts=st.integers(min_value=1, max_value=400), data=st.data())
+def test_at_each_bound_so_extreme_a_sample_has_a_chance_of_one_in_forty(parts, data):
+    hits = data.draw(st.integers(0, parts))
+    low, high = binomial.bounds(hits, parts)
+    assert low <= hits / parts <= high
+    assert hits == 0 or binomial.tail(hits, parts, low) == pytest.approx(0.025, rel=1e-6)
+    assert hits == parts or binomial.tail(parts - hits, parts, 1 - high) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_the_bounds_of_ten_million_parts_are_close_to_their_rate():
+    low, high = binomial.bounds(9_900_000, 10_000_000)
+    assert (low, high) == pytest.approx((0.98993814, 0.99006158), abs=1e-7)
