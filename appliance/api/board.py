@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any, Final
 
 from appliance.health import DeviceHealth, Reason, worst
+from appliance.outbox.consumers import ConsumerLag
 from appliance.status import LineStatus
 from appliance.steering.counting import Counts
 from appliance.steering.document import Document
@@ -82,6 +83,8 @@ class Overview:
     """None until the publisher has reported."""
     deliveries: Deliveries | None = None
     """None where no model is delivered, or the delivery process is away."""
+    consumers: tuple[ConsumerLag, ...] = ()
+    """How far behind the programs are that confirm what they have read; one for each of them and each camera."""
 
     def health_json(self) -> dict[str, Any]:
         """The device health as it stands in the MQTT `health` message and in `/healthz`."""
@@ -108,6 +111,7 @@ class Board:
         self._found: dict[str, tuple[Reason, ...]] = {}
         self._mqtt: MqttStatus | None = None
         self._deliveries: Deliveries | None = None
+        self._consumers: tuple[ConsumerLag, ...] = ()
         self._health = DeviceHealth.CHECK_FUNCTION  # as at the last change, and since when
         self._since_ns = self._made_ns
         self._utc_offset_ns = utc_ns() - self._made_ns
@@ -147,6 +151,12 @@ class Board:
         with self._lock:
             self._deliveries = deliveries
 
+    def consumers_reported(self, lags: Iterable[ConsumerLag]) -> None:
+        """How far each consumer is behind; what it means for the health, `set_reasons` says."""
+        found = tuple(lags)
+        with self._lock:
+            self._consumers = found
+
     def overview(self, now_ns: int) -> Overview:
         """Everything, as at `now_ns` on the monotonic clock."""
         with self._lock:
@@ -164,6 +174,7 @@ class Board:
                 line_age_s=None if line is None else max(0, now_ns - line.at_ns) / 1e9,
                 mqtt=self._mqtt,
                 deliveries=self._deliveries,
+                consumers=self._consumers,
             )
 
     def _silence_begins_locked(self) -> int:

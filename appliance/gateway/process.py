@@ -27,12 +27,14 @@ from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
 from appliance.figures import Interval
 from appliance.gateway.box import box_of
+from appliance.gateway.subscribers import Subscribers, topics_of
 from appliance.health import DeviceHealth, Reason
 from appliance.link import Link, Message
 from appliance.messages import said, summary
 from appliance.messages.documents import documents
 from appliance.mqtt.connection import Received
 from appliance.outbox import Publisher
+from appliance.outbox.replaying import Replays
 from appliance.status import LineStatus
 from appliance.steering.client import ControlClient
 from appliance.steering.counting import Counts
@@ -61,14 +63,17 @@ class Gateway:
         self._config = config
         self._link = link
         self._board = Board()
+        replays = Replays(config.mqtt.window)
         self._publisher = Publisher(
             config.outbox_folder,
             config.mqtt,
             config.station.name,
             on_acknowledged=self._acknowledged,
-            topics=config.mqtt.topics if config.delivered else config.mqtt.command_topics,
+            topics=(*(config.mqtt.topics if config.delivered else config.mqtt.command_topics), *topics_of(config)),
             on_received=self._received,
+            replays=replays,
         )
+        self._subscribers = Subscribers(config, self._publisher, replays, self._board)
         self._access = Access(config.http.tokens_file, config.http.names)
         self._control = ControlClient(config.control_socket)
         self._deployments = Newest()
@@ -97,6 +102,7 @@ class Gateway:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
         self._publisher.start()
         self._line_desk.start()
+        self._subscribers.start()
         watching = self._start_deliveries() if self._config.delivered else None
         try:
             return self._listen()
@@ -106,6 +112,7 @@ class Gateway:
                 self._http.stop(2.0)
             self._control.close()
             self._line_desk.stop()
+            self._subscribers.stop()
             if watching is not None:
                 self._desk.stop()
                 watching.join(2.0)
@@ -139,6 +146,8 @@ class Gateway:
             message.correlation,
             message.attributes,
         )
+        if self._subscribers.take(mail):
+            return
         is_delivery = bool(self._config.delivered) and not mail.is_for_the_line
         (self._desk if is_delivery else self._line_desk).take(mail)
 
