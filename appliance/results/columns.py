@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from appliance.results.source import Message
+from appliance.results.message import Message
 
 Kind = Literal["text", "word", "whole", "number", "flag", "moment", "json"]
 """`word`: a text out of few; `json`: the part of the message as it is, as JSON text."""

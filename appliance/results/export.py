@@ -11,8 +11,9 @@ from appliance.outbox.history import Selection
 from appliance.outbox.row import GAP_TOPIC
 from appliance.results.columns import columns, looks_like_a_formula
 from appliance.results.errors import ResultsError
+from appliance.results.message import Source
 from appliance.results.rechecks import Rechecks
-from appliance.results.source import Source, Wanted, open_source, selection, wanted
+from appliance.results.source import Wanted, open_source, selection, wanted
 from appliance.results.tables import Csv, JsonLines, Sheet
 from appliance.results.terminal import HowFar, count, leave_standard_output, say
 from appliance.results.whole import whole_file

@@ -8,9 +8,9 @@ from typing import Any, BinaryIO, Final
 from appliance.outbox.history import Selection
 from appliance.outbox.row import GAP_TOPIC
 from appliance.results.errors import ResultsError
+from appliance.results.message import Message
 from appliance.results.moments import utc_ns
 from appliance.results.seen import Seen
-from appliance.results.source import Message
 
 LINE_MAX_BYTES: Final = 1_048_576
 _MESSAGE_BYTES: Final = 1000

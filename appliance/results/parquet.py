@@ -6,8 +6,8 @@ from typing import Any, BinaryIO, Final
 from appliance.outbox.row import GAP_TOPIC
 from appliance.results.columns import Column
 from appliance.results.errors import ResultsError
+from appliance.results.message import Message
 from appliance.results.moments import utc_ns
-from appliance.results.source import Message
 
 try:
     import pyarrow as pa

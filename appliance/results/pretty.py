@@ -4,7 +4,7 @@ from typing import Any, Final, TextIO
 
 from appliance.outbox.row import GAP_TOPIC
 from appliance.results import moments
-from appliance.results.source import Message
+from appliance.results.message import Message
 from appliance.results.terminal import ALARM, DIM, GREEN, RED, YELLOW, clean, coloured, count
 
 _COLOURS: Final = {"OK": GREEN, "NotOK": RED, "NotDecidable": YELLOW, "Undefined": YELLOW}

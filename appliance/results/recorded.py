@@ -8,7 +8,7 @@ from pathlib import Path
 from appliance.outbox.history import History, Kept, Selection
 from appliance.results.errors import ResultsError
 from appliance.results.folder import readable
-from appliance.results.source import Message
+from appliance.results.message import Message
 
 
 class RecordedRows:

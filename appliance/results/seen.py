@@ -31,3 +31,13 @@ class Seen:
         """The holes between its first number and its last."""
         runs = self._runs.get(stream, [])
         return [(before[1] + 1, after[0] - 1) for before, after in pairwise(runs)]
+
+    def absent(self, stream: str, first: int, last: int) -> int:
+        """How many of these numbers have not come."""
+        count = last - first + 1
+        runs = self._runs.get(stream, [])
+        for nth in range(max(0, bisect_right(runs, first, key=lambda run: run[0]) - 1), len(runs)):
+            if runs[nth][0] > last:
+                break
+            count -= max(0, min(last, runs[nth][1]) - max(first, runs[nth][0]) + 1)
+        return count

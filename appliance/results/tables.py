@@ -8,8 +8,8 @@ from typing import Any, BinaryIO, Protocol
 from appliance.outbox.row import GAP_TOPIC
 from appliance.results import moments
 from appliance.results.columns import Column
+from appliance.results.message import Message
 from appliance.results.rechecks import Rechecks
-from appliance.results.source import Message
 
 
 class Sheet(Protocol):

@@ -12,9 +12,10 @@ from typing import Final, Protocol
 from appliance.outbox.history import Selection
 from appliance.outbox.opening import current
 from appliance.outbox.row import GAP_TOPIC
+from appliance.results.message import Message
 from appliance.results.pretty import Pretty
 from appliance.results.recorded import RecordedRows
-from appliance.results.source import Message, Wanted, outbox_folder, selection, wanted
+from appliance.results.source import Wanted, outbox_folder, selection, wanted
 from appliance.results.terminal import HowFar, pipe_may_end
 
 LINES: Final = 20
