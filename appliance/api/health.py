@@ -1,5 +1,5 @@
-"""The box's HTTP face: how it is, what it serves, its figures. Read-only, but for deployments.py and line.py; it
-translates the board and nothing else.
+"""The box's HTTP face: how it is, what it serves, its figures. Read-only, but for deployments.py, line.py and
+replays.py; it translates the board and nothing else.
 
 Every error answer is JSON with one sentence under `error`. Nothing here waits: an answer is computed from one
 snapshot, so a probe learns about a line that hangs and does not hang with it.
@@ -23,6 +23,7 @@ from appliance.api.board import LINE_SILENT_AFTER_S, Board, Overview
 from appliance.api.deployments import Deployments
 from appliance.api.line import LineViews
 from appliance.api.page import PAGE
+from appliance.api.replays import ReplayViews
 from appliance.health import DeviceHealth
 from appliance.status import CameraStatus, OutboxStatus
 
@@ -47,12 +48,13 @@ def create_app(
     now_ns: Callable[[], int] = time.monotonic_ns,
     deployments: Deployments | None = None,
     line: LineViews | None = None,
+    replays: ReplayViews | None = None,
 ) -> Flask:
     """The WSGI application. Its views may run on any number of threads.
 
     `version` is the appliance's own. `documents`: what is served as it is, by path: `asyncapi.json`, and schemas such
-    as `schema/result.json`. `deployments` and `line`: the views that steer deliveries and the line; without them
-    nothing here can be changed.
+    as `schema/result.json`. `deployments`, `line` and `replays`: the views that steer deliveries, the line and the
+    gateway; without them nothing here can be changed.
     """
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # a doubled slash is a mistake to hear about, not a redirect
@@ -75,6 +77,8 @@ def create_app(
         deployments.register(app)
     if line is not None:
         line.register(app)
+    if replays is not None:
+        replays.register(app)
     app.before_request(views.models_and_verbs)
     app.register_error_handler(HTTPException, _refused)
     app.after_request(_guarded)

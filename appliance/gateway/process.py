@@ -22,6 +22,7 @@ from appliance.api.deployments import Deployments
 from appliance.api.errors import ApiError
 from appliance.api.health import create_app
 from appliance.api.line import LineViews
+from appliance.api.replays import ReplayViews
 from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
@@ -212,6 +213,7 @@ class Gateway:
             documents=documents(box_of(self._config)),
             deployments=deployments,
             line=LineViews(self._board, self._line.ask, self._access, turns),
+            replays=ReplayViews(self._subscribers.ask, self._access, turns),
         )
         try:
             server = HttpServer(app, http.host, http.port, threads=http.threads)
