@@ -16,6 +16,11 @@ FILE_NAME: Final = "home-assistant.json"
 """What was announced, and where: {"topics": {TOPIC: {COMPONENT: PLATFORM}}}."""
 
 
+def topics_of(box: Box) -> tuple[str, ...]:
+    """The whole topics that Discovery.heard() wants."""
+    return () if box.home_assistant is None else (home_assistant.status_topic(box.home_assistant),)
+
+
 class Discovery:
     """Threads: heard() by any; announce() by one, before or after."""
 
@@ -37,12 +42,6 @@ class Discovery:
         self._send = send
         self._said: tuple[str, bytes] | None = None
 
-    @property
-    def topics(self) -> tuple[str, ...]:
-        """The whole topics that heard() wants."""
-        prefix = self._box.home_assistant
-        return () if prefix is None else (home_assistant.status_topic(prefix),)
-
     def announce(self) -> None:
         """Say that the box is there; take away what was said before and holds no more. Some file I/O."""
         before: dict[str, Any] = self._remembered()
@@ -62,7 +61,7 @@ class Discovery:
 
     def heard(self, topic: str, payload: bytes) -> bool:
         """Whether a message was Home Assistant's: it has started, so the box is announced once more."""
-        if topic not in self.topics:
+        if topic not in topics_of(self._box):
             return False
         if payload == b"online" and self._said is not None:
             self._send(*self._said)

@@ -27,6 +27,7 @@ from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
 from appliance.config import ApplianceConfig, load_config
 from appliance.figures import Interval
+from appliance.gateway import discovery
 from appliance.gateway.box import box_of
 from appliance.gateway.subscribers import Subscribers, topics_of
 from appliance.health import DeviceHealth, Reason
@@ -64,7 +65,7 @@ class Gateway:
         self._config = config
         self._link = link
         self._board = Board()
-        replays = Replays(config.mqtt.window)
+        replays, box = Replays(config.mqtt.window), box_of(config)
         self._publisher = Publisher(
             config.outbox_folder,
             config.mqtt,
@@ -72,7 +73,11 @@ class Gateway:
             on_acknowledged=self._acknowledged,
             topics=(*(config.mqtt.topics if config.delivered else config.mqtt.command_topics), *topics_of(config)),
             on_received=self._received,
+            whole_topics=discovery.topics_of(box),
             replays=replays,
+        )
+        self._discovery = discovery.Discovery(
+            box, config.outbox_folder, self._publisher.publish_retained_at, self._publisher.publish_once_at
         )
         self._subscribers = Subscribers(config, self._publisher, replays, self._board)
         self._access = Access(config.http.tokens_file, config.http.names)
@@ -101,6 +106,7 @@ class Gateway:
 
     def run(self) -> int:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
+        self._discovery.announce()
         self._publisher.start()
         self._line_desk.start()
         self._subscribers.start()
@@ -138,7 +144,9 @@ class Gateway:
         self._board.set_reasons("deliveries", reasons_of(document))
 
     def _received(self, message: Received) -> None:
-        """On the publisher's thread: an operator's message."""
+        """On the publisher's thread: an operator's message, or Home Assistant's."""
+        if self._discovery.heard(message.topic, message.payload):
+            return
         mail = Mail(
             message.topic.removeprefix(f"{self._config.mqtt.base_topic}/"),
             message.payload,
