@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from appliance.inspection.result import Evaluation, Result, View
+from appliance.inspection.result import Evaluation, Result, View, uuid7
 
 
 def combined(name: str, views: Sequence[Result], ok_min: int) -> Result:
@@ -17,6 +17,7 @@ def combined(name: str, views: Sequence[Result], ok_min: int) -> Result:
     said = ok[0] if len(ok) >= ok_min else max(views, key=lambda view: view.evaluation.severity)
     return replace(
         said,
+        result_id=uuid7(),  # a reader of all topics drops what has the id of another
         camera=name,
         recipe_id="+".join(dict.fromkeys(view.recipe_id for view in views)),
         config_id=_digest(views, ok_min),

@@ -135,6 +135,13 @@ def test_the_configuration_of_a_combined_result_changes_with_each_views_and_with
     assert combined("housing", views, 2).config_id != combined("housing", views, 1).config_id
 
 
+def test_a_combined_result_has_an_id_of_its_own():
+    """Or whoever reads all topics, and drops what comes twice, would miss it."""
+    with Station(GOOD, GOOD) as station:
+        combined_one = station.part()
+    assert combined_one.result_id not in {rig.results[0].result_id for rig in station.rigs}
+
+
 def test_all_views_of_a_part_are_judged_by_one_changeovers_recipes():
     """While recipes change to and fro, no part sees one half of a changeover."""
     with Station(GOOD, GOOD, deadline_ms=5000.0) as station:
