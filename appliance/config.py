@@ -15,7 +15,9 @@ from appliance.config_errors import sentences
 from appliance.errors import ConfigError
 from appliance.inspection import RecipeConfig
 from appliance.line_config import GateConfig, LineConfig, PartsConfig
+from appliance.messages.catalogue import CATALOGUE
 from appliance.messages.config import HomeAssistantConfig
+from appliance.messages.topic import Root
 from appliance.mqtt.config import MqttConfig
 from appliance.outbox.config import OutboxConfig
 from appliance.registry.config import DeliveryConfig, ModelDeliveryConfig
@@ -28,6 +30,8 @@ else:
 
 FILE_MAX_BYTES: Final = 1_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_TOPICS: Final = frozenset(one.pattern.partition("/")[0] for one in CATALOGUE if one.root is Root.BASE)
+"""What the box's own topics begin with, below the base topic; a camera stands at the same place."""
 
 
 class StationConfig(BaseModel, extra="forbid", frozen=True):
@@ -116,6 +120,14 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
     def _are_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             _checked_name(name)
+        return value
+
+    @field_validator("cameras", "parts")
+    @classmethod
+    def _are_no_topics(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name in value:
+            if name in _TOPICS:
+                raise ValueError(f"{name!r} cannot be a camera's or a group's name: the box has a topic called so")
         return value
 
     @model_validator(mode="after")

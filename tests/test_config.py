@@ -230,3 +230,9 @@ def test_a_wire_to_the_camera_and_a_timer_do_not_go_together(written):
     assert not load_config(written(wired)).cameras["top"].is_observed
     both = wired.replace('trigger = "camera"', 'trigger = "gpio"\ngpio = { line = 4 }', 1)
     assert load_config(written(both)).cameras["top"].is_observed
+
+
+@pytest.mark.parametrize("name", ["ack", "cmd", "desired", "health", "availability", "summary", "model", "deployment"])
+def test_a_camera_cannot_have_the_name_of_a_topic_of_the_box(written, name):
+    said = refusal(written(GOOD.replace("cameras.top", f"cameras.{name}")))
+    assert f"{name!r} cannot be a camera's or a group's name: the box has a topic called so" in said
