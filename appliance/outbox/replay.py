@@ -34,10 +34,6 @@ class ReplayState(str, Enum):
     FAILED = "failed"
 
 
-_STATUS: Final = {ReplayState.CLOSING: 206, ReplayState.FAILING: 503}
-"""What the closing message says where there is an error: not all of it was looked for, or it could not go on."""
-
-
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What was asked for. Immutable."""
@@ -213,7 +209,7 @@ class Replay:
         message = {
             "schema_version": 1,
             "verb": "replay",
-            "status": _STATUS[state] if self._error else 200,
+            "status": 503 if self._error else 200,
             "request_id": wanted.request_id,
             "id": wanted.id,
             "camera": wanted.camera,
