@@ -148,6 +148,7 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     demo.add_argument(
         "--tour", action="store_true", help="push a good model and a bad one, and show what becomes of them"
     )
+    demo.add_argument("--broker", choices=["mosquitto", "amqtt"], help="its own broker (mosquitto, if it is installed)")
     demo.set_defaults(command=_demo)
 
 
@@ -173,7 +174,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from appliance.demo import Demo, DemoSettings
+    from appliance.demo import BrokerKind, Demo, DemoSettings
 
     settings = DemoSettings(
         state=options.state,
@@ -185,6 +186,7 @@ def _demo(options: argparse.Namespace) -> int:
         http_port=options.http_port,
         registry=options.registry,
         tour=options.tour,
+        broker=None if options.broker is None else BrokerKind(options.broker),
     )
     return Demo(settings).run()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
-from appliance.demo.broker import Broker
+from appliance.demo.broker import Broker, BrokerKind, choose
 from appliance.demo.show import Show, shown
 from appliance.demo.subscriber import Subscriber
 from appliance.demo.tour import Tour, publisher_files
@@ -52,6 +52,8 @@ class DemoSettings:
     """Where new versions come from; None: a folder of the demo's own."""
     tour: bool = False
     """Push a good model and a bad one, and show what becomes of them."""
+    broker: BrokerKind | None = None
+    """None: Mosquitto, or else amqtt."""
 
 
 class DemoError(ApplianceError):
@@ -64,7 +66,7 @@ class Demo:
     def __init__(self, settings: DemoSettings) -> None:
         self._settings = settings
         self._state = settings.state.resolve()
-        self._broker = Broker(self._state)
+        self._broker = Broker(self._state, choose(settings.broker))
         self._show = Show(is_brief=settings.tour)
         self._http_port = _http_port(settings.http_port)
         self._grpc_port, self._rest_port = _usual_or_free(_USUAL_GRPC_PORT), _usual_or_free(_USUAL_REST_PORT)
@@ -84,7 +86,7 @@ class Demo:
         signal.signal(signal.SIGTERM, self._interrupt)
         config = self._write_config_except_broker()
         self._broker.start()
-        subscriber = Subscriber(self._broker.port, BASE_TOPIC)
+        subscriber = Subscriber(self._broker.port, BASE_TOPIC, self._broker.kind.protocol)
         try:
             subscriber.start()
             self._write_config(config)
@@ -105,6 +107,7 @@ class Demo:
         begun = told_at = time.monotonic()
         pause_s = 1.0 if self._show.out.isatty() else 5.0
         while line.poll() is None:
+            self._broker.check()
             if self._interrupted.is_set():
                 self._ask_to_end(line)
             with contextlib.suppress(queue.Empty):
@@ -131,13 +134,16 @@ class Demo:
     def _introduce(self) -> None:
         port = self._broker.port
         program = shown(Path(sys.executable).with_name("appliance"))
+        version = "5" if self._broker.kind.protocol == "5" else "311"
+        if self._broker.kind.cost is not None:
+            self._show.say(f"{self._broker.kind.cost}\n")
         self._show.say(
             "The line runs. Where to look:\n"
             f"  health      http://127.0.0.1:{self._http_port}/healthz   (the box's page: /)\n"
             f"  predict     http://127.0.0.1:{self._rest_port}/v1/models/demo:predict   "
             f"(TensorFlow Serving's REST; its gRPC: port {self._grpc_port})\n"
             f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
-            f"  subscribe   mosquitto_sub -V 5 -p {port} -t '{BASE_TOPIC}/#' -v\n"
+            f"  subscribe   mosquitto_sub -V {version} -p {port} -t '{BASE_TOPIC}/#' -v\n"
             f"  models      {shown(self._registry)}   (their way onto the box: {program} deployments --watch)\n"
             f"  push one    {program} deploy FOLDER {shown(self._registry)} \\\n"
             f"                --key {shown(self._state / 'keys/demo.key')} --model demo --version N\n"
@@ -250,6 +256,8 @@ class Demo:
 
     def _write_config(self, sections: dict[str, Any]) -> None:
         sections["mqtt"] = {"host": "127.0.0.1", "port": self._broker.port, "base_topic": BASE_TOPIC}
+        if self._broker.kind.protocol != "5":
+            sections["mqtt"]["protocol"] = self._broker.kind.protocol
         lines = ["# Written by `appliance demo`; a start for your own. All keys: appliance example-config"]
         for name, values in sections.items():
             lines += ["", f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]

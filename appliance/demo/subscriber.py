@@ -2,7 +2,7 @@
 
 import json
 import queue
-from typing import Any
+from typing import Any, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -13,13 +13,14 @@ from paho.mqtt.reasoncodes import ReasonCode
 class Subscriber:
     """Puts every result of the station into `results`. The network thread is paho's; `results` is for one reader."""
 
-    def __init__(self, port: int, base_topic: str) -> None:
+    def __init__(self, port: int, base_topic: str, protocol: Literal["5", "3.1.1"] = "5") -> None:
         self.results: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.deployment: dict[str, Any] | None = None
         """What the box last said of a deployment; replaced whole."""
         self._topics = [(f"{base_topic}/+/result", 1), (f"{base_topic}/deployment", 1)]
         self._port = port
-        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+        spoken = paho.MQTTv5 if protocol == "5" else paho.MQTTv311
+        self._client = paho.Client(CallbackAPIVersion.VERSION2, protocol=spoken)
         self._client.on_connect = self._subscribe
         self._client.on_message = self._take
 
