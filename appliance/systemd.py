@@ -64,15 +64,20 @@ def watchdog_period_s() -> float | None:
     return int(period) / 1_000_000
 
 
+def credential_file(name: str) -> Path | None:
+    """Where systemd puts the secret of this name; None where it gives us none at all."""
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return None if folder is None else Path(folder) / name
+
+
 def credential(name: str) -> str | None:
     """A secret from LoadCredential= of this name, without its last newline; None where there is none.
 
     Raises: ConfigError.
     """
-    folder = os.environ.get("CREDENTIALS_DIRECTORY")
-    if folder is None:
+    file = credential_file(name)
+    if file is None:
         return None
-    file = Path(folder) / name
     try:
         with file.open("rb") as opened:
             content = opened.read(_CREDENTIAL_MAX_BYTES + 1)

@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -21,16 +22,16 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from appliance.mqtt import sentences
+from appliance.mqtt.certificate import end_of_peer
 from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.credentials import password, tls_context
 from appliance.mqtt.errors import BrokerUnreachable
+from appliance.mqtt.properties import packed
 
 BINARY: Final = "application/octet-stream"
 """The content type of what is no text: without it, subscribers that speak MQTT 5 are told that it is UTF-8."""
 _NOBODY_LISTENS: Final = 0x10
-_WRONG_VERSION: Final = 0x84
-_BAD_PASSWORD: Final = 0x86
-_NOT_AUTHORIZED: Final = 0x87
 _TAKEN_OVER: Final = 0x8E
 _DISCONNECT_WITH_WILL: Final = 0x04
 _FAREWELL_S: Final = 0.5
@@ -112,6 +113,8 @@ class End(enum.Enum):
     """The broker did not let us in."""
     TAKEN_OVER = enum.auto()
     """Somebody else came with our client id."""
+    RENEWED = enum.auto()
+    """We left, to come back at once with a renewed password or certificate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,19 +139,21 @@ class Connection:
         self._config = config
         self._client_id = client_id
         self._will = will
-        self._address = f"{config.host}:{config.port}"
+        self._address = sentences.address(config)
         self._events: list[Event] = []
         self._asked_for: dict[int, tuple[str, ...]] = {}
         """Message id of a subscription -> its topics."""
         self._was_let_in = False
         self._is_over = False
+        self.unanswered = 0
+        """Messages without a receipt."""
         self._client = self._new_client()
         try:
             self._client.connect(
                 config.host, config.port, keepalive=config.keepalive_s, properties=self._connect_properties()
             )
         except (OSError, ValueError) as error:
-            raise BrokerUnreachable(self._unreachable(error)) from error
+            raise BrokerUnreachable(sentences.unreachable(config, error)) from error
         self._hurry()
 
     def publish(
@@ -169,8 +174,10 @@ class Connection:
         """
         properties = None
         if self._config.protocol == "5":
-            properties = self._properties(attributes, content_type, correlation)
-        return self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
+            properties = _Packed(packed(attributes, content_type, correlation))
+        number = self._client.publish(topic, payload, qos=qos, retain=retain, properties=properties).mid
+        self.unanswered += 1
+        return number
 
     def subscribe(self, topics: Sequence[str]) -> None:
         """Ask for messages on these topics with QoS 1; `Granted` follows, and `Received` for each message."""
@@ -196,6 +203,11 @@ class Connection:
             self._end(End.LOST, self._lost())
         events, self._events = self._events, []
         return events
+
+    def broker_certificate_end(self) -> datetime | None:
+        """When the certificate that the broker showed ends; None where it showed none."""
+        sock = self._client.socket()
+        return end_of_peer(sock) if isinstance(sock, ssl.SSLSocket) else None
 
     def close(self, leaving: Leaving) -> None:
         """End it. May be called twice."""
@@ -283,7 +295,7 @@ class Connection:
         self, _client: Client, _data: Any, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._end(End.REFUSED, self._refused(reason))
+            self._end(End.REFUSED, sentences.not_let_in(self._config, reason.value, str(reason)))
             return
         self._was_let_in = True
         self._events.append(
@@ -296,6 +308,7 @@ class Connection:
     def _on_publish(
         self, _client: Client, _data: Any, message_id: int, reason: ReasonCode, _properties: Properties
     ) -> None:
+        self.unanswered -= 1
         refusal = str(reason) if reason.is_failure else None
         self._events.append(Receipt(message_id, refusal, reason.value == _NOBODY_LISTENS))
 
@@ -327,11 +340,7 @@ class Connection:
         self, _client: Client, _data: Any, flags: DisconnectFlags, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if flags.is_disconnect_packet_from_server and reason.value == _TAKEN_OVER:
-            self._end(
-                End.TAKEN_OVER,
-                f"Another client came to the MQTT broker {self._address} with our id {self._client_id}: two boxes run"
-                " on copies of one disk, or with one name; delete the file client-id on one of them",
-            )
+            self._end(End.TAKEN_OVER, sentences.taken_over(self._config, self._client_id))
         elif flags.is_disconnect_packet_from_server:
             self._end(
                 End.LOST,
@@ -348,42 +357,7 @@ class Connection:
     def _lost(self) -> str:
         if self._was_let_in:
             return f"The connection to the MQTT broker {self._address} is lost; results wait on the disk"
-        where = f"below {self._config.base_topic}" if self._will is None else self._will.topic
-        return (
-            f"The MQTT broker {self._address} ends the connection without a word: check port and tls, and that it"
-            f" lets us write {where}"
-        )
-
-    def _refused(self, reason: ReasonCode) -> str:
-        if reason.value in {_BAD_PASSWORD, _NOT_AUTHORIZED}:
-            who = "a client without a name" if self._config.username is None else f"user {self._config.username!r}"
-            return f"The MQTT broker {self._address} refuses {who} ({reason}): check username and password_file"
-        if reason.value == _WRONG_VERSION:
-            return (
-                f"The MQTT broker {self._address} does not speak MQTT {self._config.protocol}: set protocol"
-                " in the mqtt settings"
-            )
-        return f"The MQTT broker {self._address} does not let us in ({reason}); results wait on the disk"
-
-    def _unreachable(self, error: Exception) -> str:
-        where = f"The MQTT broker {self._address}"
-        match error:
-            case ssl.SSLCertVerificationError():
-                return (
-                    f"{where} shows a certificate that does not hold ({error.verify_message}): check ca_file and host"
-                )
-            case ssl.SSLError():
-                return f"{where} and we do not agree on TLS ({error.reason}): check tls and port"
-            case socket.gaierror():
-                return f"{where} has a name that nobody knows: check host and the name server"
-            case ConnectionRefusedError():
-                return f"{where} does not answer there: is it running, and is port right?"
-            case TimeoutError():
-                return f"{where} does not answer within {self._config.connect_timeout_s:g} s: check cable and host"
-            case OSError():
-                return f"{where} cannot be reached ({error.strerror or error}): check cable and host"
-            case _:
-                return f"{where} cannot be reached ({error})"
+        return sentences.left_without_a_word(self._config, None if self._will is None else self._will.topic)
 
     def _connect_properties(self) -> Properties | None:
         if self._config.protocol != "5":
@@ -392,15 +366,14 @@ class Connection:
         properties.MaximumPacketSize = _PACKET_MAX_BYTES
         return properties
 
-    def _properties(
-        self, attributes: Mapping[str, str] | None, content_type: str | None, correlation: bytes | None
-    ) -> Properties:
-        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.PayloadFormatIndicator = 0 if content_type == BINARY else 1
-        if content_type is not None:
-            properties.ContentType = content_type
-        if correlation is not None:
-            properties.CorrelationData = correlation
-        if attributes:
-            properties.UserProperty = list(attributes.items())
-        return properties
+
+class _Packed(Properties):
+    """Properties that are bytes already: paho asks for no more of them."""
+
+    def __init__(self, content: bytes) -> None:
+        object.__setattr__(self, "_content", content)
+
+    def pack(self) -> bytes:
+        """What goes into the packet."""
+        content: bytes = object.__getattribute__(self, "_content")
+        return content

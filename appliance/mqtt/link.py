@@ -5,11 +5,12 @@ import select
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Final
 
 from appliance.backoff import Backoff
-from appliance.errors import ApplianceError
+from appliance.errors import ApplianceError, ConfigError
+from appliance.mqtt.certificate import end_of
 from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.connection import (
     Closed,
@@ -23,6 +24,7 @@ from appliance.mqtt.connection import (
     Received,
     Will,
 )
+from appliance.mqtt.renewal import Secrets
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +40,15 @@ _TAKEOVER_SHOWN_S: Final = 120.0
 _REFUSED_S: Final = 60.0
 """A broker that refused a message so lately is cutting us off for that: some end the connection, and do not always get
 their answer out before it."""
+_LOOK_S: Final = 2.0
+"""The files of password and certificates are looked at this often; a renewal counts when two looks found the same."""
+_SETTLE_UP_S: Final = 5.0
+"""For the broker to answer to what is under way, before we leave to come back."""
+_ENDS_SOON: Final = timedelta(days=14)
+_OLD_PROTOCOL: Final = (
+    "MQTT 3.1.1 is configured: a message that the broker refuses looks like a delivered one there, so a missing"
+    " permission loses results without a word; use protocol 5 where the broker has it"
+)
 _SHORT_LIVED_MAX: Final = 3
 """Connections in a row that ended at once, before that is called a take-over: many brokers do not say it."""
 
@@ -45,11 +56,33 @@ _SHORT_LIVED_MAX: Final = 3
 class Link:
     """One thread makes all calls; it is the only one that talks to the broker."""
 
-    def __init__(self, config: MqttConfig, client_id: str, will: Callable[[], Will]) -> None:
-        """`will` is asked before each attempt to connect, and may raise ApplianceError: then there is no attempt."""
+    def __init__(
+        self,
+        config: MqttConfig,
+        client_id: str,
+        will: Callable[[], Will],
+        *,
+        renewing: Leaving = Leaving.POLITELY,
+    ) -> None:
+        """Nothing is done before serve().
+
+        Args:
+            config: where the broker is.
+            client_id: how it knows us.
+            will: asked before each attempt to connect; may raise ApplianceError: then there is no attempt.
+            renewing: how a connection is left to come back with a renewed password or certificate.
+        """
         self._config = config
         self._client_id = client_id
         self._will = will
+        self._renewing = renewing
+        self._secrets: Secrets | None = None
+        self._look_ns = 0
+        self._part_ns = 0
+        self._renewal_problem: str | None = None
+        self._warned: tuple[str, ...] = ()
+        self._ends: list[tuple[str, datetime]] = []
+        """(What, when) of certificates."""
         self._address = f"{config.host}:{config.port}"
         self._connection: Connection | None = None
         self._began_ns = 0
@@ -73,6 +106,23 @@ class Link:
             return self._takeover[1]
         return self._problem
 
+    def notices(self) -> tuple[str, ...]:
+        """What will be a problem, or hides one: a sentence each. Any thread; microseconds."""
+        found = [_OLD_PROTOCOL] if self._config.protocol == "3.1.1" else []
+        if self._renewal_problem is not None:
+            found.append(self._renewal_problem)
+        soon = datetime.now(timezone.utc) + _ENDS_SOON
+        found += [f"{what} ends on {end:%Y-%m-%d %H:%M} UTC: renew it" for what, end in self._ends if end < soon]
+        return tuple(found)
+
+    def warn(self) -> None:
+        """Log the notices that were not logged before."""
+        now = self.notices()
+        for sentence in now:
+            if sentence not in self._warned:
+                _log.warning("%s", sentence)
+        self._warned = now
+
     def serve(self, timeout_s: float, wake: socket.socket) -> list[Event]:
         """Send, receive, or make a connection, until something happened, `wake` is readable or the time is over.
 
@@ -92,6 +142,8 @@ class Link:
         if self._is_ignored():
             closed = self.give_up(f"The MQTT broker {self._address} does not answer as one: check host and port")
             events.append(closed)
+        if self.is_open and self._wants_to_part():
+            events.append(self._part())
         return events
 
     def publish(
@@ -151,6 +203,7 @@ class Link:
 
     def _connect(self) -> None:
         self._began_ns = time.monotonic_ns()
+        self._secrets = Secrets(self._config)  # as they are before the connection reads them
         try:
             self._connection = Connection(self._config, self._client_id, self._will())
         except ApplianceError as error:
@@ -161,6 +214,7 @@ class Link:
         match event:
             case Opened():
                 self._problem = None
+                self._note_certificates()
                 self._set_open(is_open=True)
                 _log.info("connected to the MQTT broker %s as %s", self._address, self._client_id)
             case Closed(end, problem):
@@ -175,6 +229,47 @@ class Link:
                     self.explain_cut_off()
             case Granted() | Received():
                 pass
+
+    def _note_certificates(self) -> None:
+        self._renewal_problem = None
+        self._ends = []
+        tls = self._config.tls
+        own = None if tls is None or tls.certificate_file is None else end_of(tls.certificate_file)
+        if own is not None and tls is not None:
+            self._ends.append((f"This box's certificate for MQTT ({tls.certificate_file})", own))
+        end = None if self._connection is None else self._connection.broker_certificate_end()
+        if end is not None:
+            self._ends.append((f"The certificate of the MQTT broker {self._address}", end))
+        self.warn()
+
+    def _wants_to_part(self) -> bool:
+        """Whether to leave now, to come back with what was renewed. First what is under way is answered."""
+        now_ns = time.monotonic_ns()
+        if self.is_parting:
+            return self._connection is not None and (self._connection.unanswered == 0 or now_ns > self._part_ns)
+        if now_ns < self._look_ns or self._secrets is None:
+            return False
+        self._look_ns = now_ns + int(_LOOK_S * 1e9)
+        try:
+            self.is_parting = self._secrets.are_renewed()
+        except ConfigError as error:
+            self._renewal_problem = str(error)
+            self.warn()
+            return False
+        self._renewal_problem = None
+        self._part_ns = now_ns + int(_SETTLE_UP_S * 1e9)
+        return False
+
+    def _part(self) -> Closed:
+        if self._connection is not None:
+            self._connection.close(self._renewing)
+            self._connection = None
+        self._set_open(is_open=False)
+        self._backoff.reset()
+        self._next_attempt_ns = 0
+        self._problem = f"The connection to the MQTT broker {self._address} is made anew: its secrets were renewed"
+        _log.info("%s", self._problem)
+        return Closed(End.RENEWED, self._problem)
 
     def _judge(self, end: End, problem: str) -> None:
         """Learn from how long it lasted."""
@@ -211,6 +306,7 @@ class Link:
         if is_open is not self.is_open:
             self.since = datetime.now(timezone.utc)
         self.is_open = is_open
+        self.is_parting = False
 
     def _age_s(self) -> float:
         return (time.monotonic_ns() - self._began_ns) / 1e9

@@ -204,7 +204,7 @@ class Delivery:
         """Nothing is under way any more; what has no receipt is sent anew, in order."""
         self._under_way.clear()
         for lane in self._lanes.values():
-            lane.start_again()
+            lane.start_again(self._window_max)
 
     def _suspect(self) -> None:
         """What ends connections again and again is taken for refused, though the broker does not say so."""

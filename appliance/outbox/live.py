@@ -145,7 +145,7 @@ class LiveRows:
         self._hold.refused(_row(message).row, f"{sentence}; results wait on the disk")
         self._window.size = 1
 
-    def start_again(self) -> None:
+    def start_again(self, window: int) -> None:
         """As Lane."""
         self._window.start_again()
 

@@ -123,11 +123,7 @@ class Publisher:
 
     def start(self) -> None:
         """Begin. A broker that is not there is no error: `state` tells of it."""
-        if self._config.protocol == "3.1.1":
-            _log.warning(
-                "MQTT 3.1.1 is configured: a message that the broker refuses looks like a delivered one there, so a"
-                " missing permission loses results without a word; use protocol 5 where the broker has it"
-            )
+        self._link.warn()
         self._thread.start()
 
     def notify(self, row: int) -> None:
@@ -193,6 +189,7 @@ class Publisher:
             refused_total=delivery.refused_total,
             unheard_total=delivery.rows.unheard_total,
             taken_per_s=delivery.rows.per_s(),
+            notices=self._link.notices(),
         )
 
     def stop(self, timeout_s: float) -> None:

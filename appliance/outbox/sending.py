@@ -43,8 +43,8 @@ class Lane(Protocol):
     def refused(self, message: Outgoing, sentence: str) -> None:
         """The broker does not take it, for the reason that `sentence` says to a person."""
 
-    def start_again(self) -> None:
-        """A new connection: nothing is under way any more."""
+    def start_again(self, window: int) -> None:
+        """A new connection: nothing is under way any more, and at most `window` messages may be."""
 
     def suspect(self, message: Outgoing) -> Hashable | None:
         """What to remember `message` by, should the broker end the connection because of it; None: not sent again."""
@@ -93,7 +93,7 @@ class Notes:
         self._forget(message)
         _log.warning("%s", sentence)
 
-    def start_again(self) -> None:
+    def start_again(self, window: int) -> None:
         """As Lane."""
 
     def suspect(self, _message: Outgoing) -> None:
@@ -130,9 +130,9 @@ class Repeated:
         """As Lane."""
         self._replays.refused(_again(message).key, sentence)
 
-    def start_again(self) -> None:
+    def start_again(self, window: int) -> None:
         """As Lane."""
-        self._replays.start_again()
+        self._replays.start_again(window)
 
     def suspect(self, message: Outgoing) -> Hashable | None:
         """As Lane."""

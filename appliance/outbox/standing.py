@@ -65,7 +65,7 @@ class Standing:
             _log.error("%s", sentence)
         self.refusal = sentence
 
-    def start_again(self) -> None:
+    def start_again(self, window: int) -> None:
         """As Lane."""
         self._retained.start_again(first=self._first)
 
