@@ -86,7 +86,7 @@ def _security(box: Box) -> dict[str, Any]:
 
 def _channel(box: Box, topic: Topic) -> dict[str, Any]:
     address = box.address(topic)
-    channel = {
+    channel: dict[str, Any] = {
         "address": address,
         "title": topic.name,
         "description": topic.told if topic.needs is None else f"{topic.told} Here because of {topic.needs}.",

@@ -148,7 +148,9 @@ def _model(by_topic: str, by_body: Any, models: Collection[str]) -> str:
     """Which model is meant. Raises: BadRequest."""
     if not models:
         raise BadRequest("No model of this box comes from a registry, so there is nothing to deliver.")
-    named = {one for one in (by_topic or None, by_body) if isinstance(one, str)}
+    if by_body is not None and not isinstance(by_body, str):
+        raise BadRequest("model is the name of a model, and so a string.")
+    named = {one for one in (by_topic or None, by_body) if one is not None}
     known = ", ".join(sorted(models))
     if len(named) > 1:
         raise BadRequest("The topic names another model than the message.")

@@ -46,6 +46,7 @@ def test_an_empty_wish_clears():
     ("topic", "value", "says"),
     [
         ("desired", {"tag": "x"}, "has to name a model, one of seal, surface"),
+        ("desired", {"tag": "x", "model": 7}, "the name of a model, and so a string"),
         ("desired", {"tag": "x", "model": "nobody"}, "No model 'nobody' is delivered here; there are seal, surface"),
         ("desired/seal", {"tag": "x", "model": "surface"}, "another model than the message"),
         ("desired/seal", {"url": "oci://evil/x"}, "no field 'url'"),
