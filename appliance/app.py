@@ -76,6 +76,7 @@ class App:
             max_bytes=int(config.outbox.max_bytes),
             policy=config.outbox.policy,
             queue_max=config.outbox.queue_max,
+            keep_days=config.outbox.keep_days,
             on_recorded=self._recorded,
         )
         self._models = Models(config, state / "prepared", self._recipes_of)
@@ -343,7 +344,6 @@ class App:
                 used=frozenset(recipe.model for recipe in self._used_recipes()),
                 sources=self._models.problems(),
                 outbox=outbox,
-                outbox_max_bytes=int(self._config.outbox.max_bytes),
                 gateway=self._gateway.problem if self._phase == "running" else None,
                 surface=self._surface.problem if self._phase == "running" else None,
                 config=self._config_problem,

@@ -268,16 +268,14 @@ def _read(payload: bytes) -> _Record | None:
     first = fields.get("from_sequence" if is_gap else "sequence")
     last = fields.get("to_sequence") if is_gap else first
     prev, replaces = fields.get("prev"), fields.get("replaces")
-    if not isinstance(stream, str) or not _is_number(first) or not _is_number(last) or first > last:
+    if not isinstance(stream, str) or not isinstance(first, int) or not isinstance(last, int):
+        return None
+    if not 0 <= first <= last < _SEQUENCE_MAX:
         return None
     if not isinstance(prev, str | None) or not isinstance(replaces, str | None):
         return None
     own = digest(payload)
     return _Record(stream, first, last, "prev" in fields, prev, replaces or own, own, is_gap)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _SEQUENCE_MAX
 
 
 def _field(payload: bytes, name: str) -> str | None:

@@ -1,49 +1,42 @@
-"""The file in which rows wait: one transaction at a time, on the disk when it returns.
+"""The file in which rows wait, and stay for some days: one transaction at a time, on the disk when it returns.
 
 Files in the folder: `results-N.db` (the highest N is the one in use), `highwater.json`. Both are written here and
 nowhere else; other processes only read them.
 """
 
-import json
 import logging
 import sqlite3
 import time
-import zlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.outbox import highwater
-from appliance.outbox.errors import DiskFailed, OutboxDamaged, OutboxError
+from appliance.outbox import highwater, marks, tables
+from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.faults import in_our_words
-from appliance.outbox.numbering import Entry, Losses, Stream, Streams, rows_for
-from appliance.outbox.row import GAP_TOPIC, Recorded, Row, gap
+from appliance.outbox.giving_way import delete_oldest, drop_oldest
+from appliance.outbox.numbering import Entry, Losses, rows_for
+from appliance.outbox.retention import Clock, Retention
+from appliance.outbox.row import Recorded, Row
+from appliance.outbox.tables import FileState
 
 _log = logging.getLogger(__name__)
 
-FORMAT: Final = 1
-"""Of the file; goes up when its tables change."""
-
-_SCHEMA: Final = """
-CREATE TABLE rows (
-  row INTEGER PRIMARY KEY, camera TEXT NOT NULL, topic TEXT NOT NULL, stream TEXT NOT NULL,
-  sequence INTEGER NOT NULL, through INTEGER NOT NULL, recorded_utc_ns INTEGER NOT NULL,
-  checksum INTEGER NOT NULL, payload BLOB NOT NULL);
-CREATE TABLE state (only INTEGER PRIMARY KEY CHECK (only = 1), checksum INTEGER NOT NULL, content TEXT NOT NULL);
-PRAGMA user_version = 1;
-"""
-_INSERT: Final = "INSERT INTO rows VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-
-FORGET_MAX_ROWS: Final = 1000
-"""Deleted in one transaction: a long backlog that was acknowledged must not hold up the next part."""
+PORTION_ROWS: Final = 1000
+"""Acknowledged rows dealt with in one transaction: a long backlog must not hold up the next part."""
+_PORTION_BESIDE_ROWS: Final = 250
+"""Kept rows deleted beside new ones that are recorded; more than those are, so that room is never short."""
 _RESERVED_AHEAD: Final = 100
 """Numbers set aside at once in the high-water file: one more fsync for so many results."""
-_PAGE_BYTES: Final = 4096
-_ROW_OVERHEAD_BYTES: Final = 160
 _KEPT_FREE_BYTES: Final = 262_144
 """Of the outbox's limit, for gap messages and for the tables' own pages."""
+_SPARE_BYTES: Final = 2 * 1024**2
+"""Kept rows give way before a part has to wait for it."""
+_CHECKED_WHOLE_BYTES: Final = 32 * 1024**2
+"""A larger file is looked through where it matters, as long as there is time: SQLite's own check cannot be hurried."""
+_CHECK_BLOCK_ROWS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +45,9 @@ class Limits:
 
     max_bytes: int
     drop_oldest: bool
-    """Give up the oldest rows; otherwise take no more."""
+    """Give up the oldest waiting rows; otherwise take no more."""
+    keep_days: float = 7.0
+    """How long acknowledged rows stay where there is room for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +60,74 @@ class Written:
     lost: int
     """Messages given up in it, named in gap messages; `Losses` among the entries were counted before."""
     removed: int
-    """Rows fewer: acknowledged, or given up."""
+    """Rows fewer: too old, in the way, or given up."""
+    more: bool
+    """There is more to acknowledge or to delete, at once."""
+    unheard: int
+    """Of the removed: rows that a named consumer had not confirmed; there was no room for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the file holds, as of the last commit."""
+
+    waiting: int = 0
+    """Rows that the broker has not acknowledged."""
+    waiting_bytes: int = 0
+    kept: int = 0
+    """Rows that it has."""
+    kept_bytes: int = 0
+    used_bytes: int = 0
+    """Of the file's pages."""
+    oldest_waiting_utc_ns: int | None = None
+    oldest_kept_utc_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a transaction leaves behind."""
+
+    stored: Stored
+    first_row: int | None
+    first_waiting: int | None
 
 
 @dataclass(slots=True)
 class _Work:
     """A transaction in the making."""
 
-    streams: Streams
-    last_row: int
+    state: FileState
+    portion: int
+    minute: int | None
     rows: list[Row] = field(default_factory=list)
     taken: int = 0
     lost: int = 0
     removed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Status:
-    pending: int
-    used_bytes: int
-    oldest_row: int | None
-    oldest_utc_ns: int | None
+    unheard: int = 0
+    new_bytes: int = 0
+    """Of `rows`, which are put into the file together at the end."""
 
 
 class Database:
     """Used by one thread at a time. Every method raises OutboxError's kinds and leaves whole rows behind."""
 
-    def __init__(self, folder: Path, path: Path, limits: Limits) -> None:
-        """Open the existing file at `path`; see `opening.open_database` for what goes before."""
+    def __init__(self, folder: Path, path: Path, limits: Limits, clock: Clock | None = None) -> None:
+        """Open the existing file at `path`; see `opening.open_database` for what goes before.
+
+        A file of an older format is brought up to date; that reads all of it.
+        """
         self._folder = folder
         self.path: Final = path
         self._limit = limits.max_bytes - _KEPT_FREE_BYTES
+        self._spare = min(_SPARE_BYTES, self._limit // 16)
         self._drops_oldest = limits.drop_oldest
+        self._clock = clock or Clock()
         self._reserved: dict[tuple[str, str], int] = {}
-        self._db = connect(path)
+        self.unconfirmed: int | None = None
+        """Rows from this one on do not go for their age: a named consumer has not confirmed them."""
+        self._old_through = 0
+        self._next_minute = -(2**62)
+        self._db = tables.connect(path)
         try:
             self._begin(limits)
         except OutboxError:
@@ -106,29 +135,39 @@ class Database:
             raise
 
     @property
+    def stored(self) -> Stored:
+        """How much there is."""
+        return self._found.stored
+
+    @property
     def pending(self) -> int:
-        """Rows that the broker has not acknowledged, or that are not deleted yet."""
-        return self._status.pending
+        """Rows that the broker has not acknowledged, or whose receipt is not written down yet."""
+        return self._found.stored.waiting
 
     @property
     def used_bytes(self) -> int:
         """Of the file's pages; the write-ahead log beside it takes up to some megabytes more."""
-        return self._status.used_bytes
-
-    @property
-    def oldest_utc_ns(self) -> int | None:
-        """When the oldest pending row was recorded, nanoseconds since 1970; None without any."""
-        return self._status.oldest_utc_ns
+        return self._found.stored.used_bytes
 
     @property
     def last_row(self) -> int:
         """The newest row ever recorded here."""
-        return self._last_row
+        return self._state.last_row
+
+    @property
+    def acknowledged(self) -> int:
+        """The last row that the broker has, as far as it was written down here."""
+        return self._state.acknowledged
 
     def check(self, limit_s: float) -> bool:
-        """Look through the file for damage; False where `limit_s` seconds were not enough. Raises OutboxDamaged."""
+        """Look for damage; False where `limit_s` seconds were not enough. Raises OutboxDamaged.
+
+        A small file is looked through by SQLite, all of it; of a larger one the rows that wait are read.
+        """
         end_ns = time.monotonic_ns() + int(limit_s * 1e9)
         with in_our_words(f"The outbox {self.path}"):
+            if self._value("PRAGMA page_count") * tables.PAGE_BYTES > _CHECKED_WHOLE_BYTES:
+                return self._check_waiting(end_ns)
             self._db.set_progress_handler(lambda: time.monotonic_ns() > end_ns, 100_000)
             try:
                 found = self._value("PRAGMA quick_check(1)")
@@ -143,50 +182,57 @@ class Database:
             raise OutboxDamaged(msg)
         return True
 
-    def can_forget(self, acknowledged: int) -> bool:
-        """Whether there are rows that the broker has."""
-        return self._status.oldest_row is not None and self._status.oldest_row <= acknowledged
+    def has_more(self, acknowledged: int) -> bool:
+        """Whether there is something to write down or to delete, also without new messages. Microseconds."""
+        if self._found.first_waiting is not None and self._found.first_waiting <= acknowledged:
+            return True
+        if not self._found.stored.kept:
+            return False
+        if self._limit - self._found.stored.used_bytes < self._spare:
+            return True
+        return self._found.first_row is not None and self._found.first_row <= self._too_old_through()
 
     def write(self, entries: Sequence[Entry | Losses], acknowledged: int) -> Written:
-        """Delete acknowledged rows (at most 1000) and record as many of `entries` as there is room for, in order.
+        """Record as many of `entries` as there is room for, in order; write down receipts, delete what is too old.
 
         One transaction with one fsync, and rarely a second. When it returns, the rows survive a power cut.
         """
-        work = _Work(dict(self._streams), self._last_row)
+        work = self._new_work(_PORTION_BESIDE_ROWS if entries else PORTION_ROWS)
         with in_our_words(f"The outbox {self.path}"), self._transaction():
-            work.removed = self._forget(acknowledged)
+            self._tidy(work, acknowledged)
             room = self._limit - self._used()
             for entry in entries:
-                streams = dict(work.streams)
-                rows, unfit = rows_for(entry, streams, work.last_row)
-                size = sum(_room_for(len(row.payload)) for row in rows)
-                if size > room and self._drops_oldest:
-                    self._drop_oldest(work, size, acknowledged)
-                    room = self._limit - self._used()
+                streams = dict(work.state.streams)
+                rows, unfit = rows_for(entry, streams, work.state.last_row)
+                size = sum(tables.room_for(len(row.payload)) for row in rows)
+                if size > room:
+                    room = self._give_way(work, size, acknowledged)
                 if size > room + (_KEPT_FREE_BYTES if isinstance(entry, Losses) else 0):
                     break
-                insert(self._db, rows)
                 room -= size
-                work.streams = streams
+                work.new_bytes += size
+                work.state.streams = streams
+                work.state.last_row += len(rows)
+                work.state.waiting += len(rows)
+                work.state.waiting_bytes += size
                 work.rows += rows
-                work.last_row += len(rows)
                 work.lost += unfit
                 work.taken += 1
-            status = self._settle(work)
-        return self._finished(work, status)
+            look = self._settle(work)
+        return self._finished(work, look, acknowledged)
 
     def make_room(self, acknowledged: int) -> Written:
         """Delete what may go, so that the file takes new rows without growing.
 
-        Acknowledged rows, and where the limits allow to drop them the oldest ones too.
+        Kept rows, and where the limits allow to drop waiting ones the oldest of them too.
         """
-        work = _Work(dict(self._streams), self._last_row)
+        work = self._new_work(PORTION_ROWS)
         with in_our_words(f"The outbox {self.path}"), self._transaction():
-            work.removed = self._forget(acknowledged)
-            if self._drops_oldest and not work.removed:
-                self._drop_oldest(work, 0, acknowledged)
-            status = self._settle(work)
-        return self._finished(work, status)
+            self._note_receipts(work, acknowledged)
+            if not self._delete_kept(work, work.state.acknowledged) and self._drops_oldest:
+                self._drop_oldest(work, 0)
+            look = self._settle(work)
+        return self._finished(work, look, acknowledged)
 
     def checkpoint(self) -> None:
         """Move what is in the write-ahead log into the file, so that the log starts again from its beginning."""
@@ -195,14 +241,14 @@ class Database:
 
     def next_number(self, stream: str) -> int | None:
         """What the next message of `stream` will get; None where that stream has ended."""
-        return next((one.next for one in self._streams.values() if one.stream == stream), None)
+        return next((one.next for one in self._state.streams.values() if one.stream == stream), None)
 
     def close(self) -> None:
         """Let go of the file, and write down that it was closed in order; what was written stays."""
         try:
             with in_our_words(f"The outbox {self.path}"):
                 if self._reserved:
-                    self._write_high_water(self._streams, ahead=0, in_use=None)
+                    self._write_high_water(self._state, ahead=0, in_use=None)
                 self._db.close()
         except OutboxError as error:
             # The log stays beside the file where it could not be moved into it; the next start reads it.
@@ -210,81 +256,152 @@ class Database:
 
     def _begin(self, limits: Limits) -> None:
         with in_our_words(f"The outbox {self.path}"):
-            version = self._value("PRAGMA user_version")
-            if version > FORMAT:
-                msg = f"The outbox {self.path} is of a newer appliance (format {version}): install that one again"
-                raise DiskFailed(msg)
-            self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // _PAGE_BYTES + 64}")
-            found = self._db.execute("SELECT checksum, content FROM state").fetchone()
-            newest_row = self._value("SELECT max(row) FROM rows") or 0
-            used, oldest = self._used(), self._oldest()
-        if found is None or found[0] != zlib.crc32(found[1].encode()):
-            msg = f"The outbox {self.path} is damaged (what it says of itself is not what was written)"
-            raise OutboxDamaged(msg)
-        state = json.loads(found[1])
-        self._last_row: int = state["last_row"]
-        if newest_row > self._last_row:
+            tables.update(self._db, self.path)
+            self._db.execute(f"PRAGMA max_page_count = {limits.max_bytes // tables.PAGE_BYTES + 64}")
+            self._state = tables.load(self._db, self.path)
+            newest = self._db.execute("SELECT row, recorded_utc_ns FROM rows ORDER BY row DESC LIMIT 1").fetchone()
+            self._minute = marks.newest(self._db)
+            self._found = self._look(self._state)
+        if newest is not None and newest[0] > self._state.last_row:
             msg = f"The outbox {self.path} is damaged (it has rows that were never written)"
             raise OutboxDamaged(msg)
-        self._streams = {(camera, topic): Stream(stream, n) for camera, topic, stream, n in state["streams"]}
-        self._status = _Status(state["pending"], used, *oldest)
+        self._retention = Retention(limits.keep_days, None if newest is None else newest[1], self._clock)
 
-    def _forget(self, acknowledged: int) -> int:
-        if not self.can_forget(acknowledged):
+    def _check_waiting(self, end_ns: int) -> bool:
+        row = self._state.acknowledged
+        while row < self._state.last_row:
+            if time.monotonic_ns() > end_ns:
+                return False
+            found = tables.read(self._db, row, _CHECK_BLOCK_ROWS)
+            if not found:
+                return True
+            if None in found.values():
+                msg = f"The outbox {self.path} is damaged (a row's checksum is wrong)"
+                raise OutboxDamaged(msg)
+            row = max(found)
+        return True
+
+    def _new_work(self, portion: int) -> _Work:
+        portion = PORTION_ROWS if self._retention.keeps_nothing else portion
+        return _Work(self._state.copy(), portion, self._minute)
+
+    def _too_old_through(self) -> int:
+        """The last row that may go for its age."""
+        most = self._state.acknowledged if self.unconfirmed is None else self.unconfirmed - 1
+        if self._retention.keeps_nothing:
+            return min(self._state.acknowledged, most)
+        cutoff_ns = self._retention.cutoff_ns()
+        if cutoff_ns is None:
             return 0
-        last = min(acknowledged, (self._status.oldest_row or 0) + FORGET_MAX_ROWS - 1)
-        return self._db.execute("DELETE FROM rows WHERE row <= ?", (last,)).rowcount
+        if cutoff_ns // marks.MINUTE_NS > self._next_minute:
+            with in_our_words(f"The outbox {self.path}"):
+                old = marks.old(self._db, cutoff_ns, self._clock.utc_ns(), self._state.last_row)
+            self._old_through, self._next_minute = old.through, old.next_minute
+        return min(self._old_through, self._state.acknowledged, most)
 
-    def _drop_oldest(self, work: _Work, wanted_bytes: int, acknowledged: int) -> None:
-        """Give up the oldest rows for one gap message a stream.
-
-        The gap takes the place of the *last* row given up: were it earlier, a receipt for rows that the gateway
-        had read before could delete it while later ones of its range were never sent.
-        """
-        work.removed += self._db.execute("DELETE FROM rows WHERE row <= ?", (acknowledged,)).rowcount
-        freed, last_row = 0, 0
-        gaps: dict[str, Row] = {}
-        oldest = self._db.execute(
-            "SELECT row, camera, topic, stream, sequence, through, length(payload) FROM rows"
-            " WHERE row <= ? ORDER BY row",
-            (self._last_row,),
-        )
-        for row, camera, topic, stream, sequence, through, size in oldest:
-            if freed >= max(wanted_bytes, self._limit // 64):
-                break
-            first = gaps[stream].sequence if stream in gaps else sequence
-            payload = gap(stream, first, through, "outbox_full")
-            gaps[stream] = Row(row, camera, GAP_TOPIC, stream, first, through, payload)
-            freed += _room_for(size)
-            last_row = row
-            work.lost += topic != GAP_TOPIC
-        oldest.close()
-        work.removed += self._db.execute("DELETE FROM rows WHERE row <= ?", (last_row,)).rowcount
-        work.removed -= len(gaps)
-        insert(self._db, sorted(gaps.values(), key=lambda one: one.row))
-
-    def _settle(self, work: _Work) -> _Status:
-        """The last of a transaction. What the commit could not survive is asked before it, not after."""
-        pending = self._status.pending + len(work.rows) - work.removed
-        save_state(self._db, work.last_row, pending, work.streams)
-        self._reserve(work.streams)
-        return _Status(pending, self._used(), *self._oldest())
-
-    def _finished(self, work: _Work, status: _Status) -> Written:
-        committed_ns = time.monotonic_ns()
-        self._streams, self._last_row, self._status = work.streams, work.last_row, status
-        return Written([_receipt(row, committed_ns) for row in work.rows], work.taken, work.lost, work.removed)
-
-    def _reserve(self, streams: Streams) -> None:
-        """See that the high-water file is never behind what was given out."""
-        if all(one.next - 1 <= self._reserved.get(key, 0) for key, one in streams.items()):
+    def _tidy(self, work: _Work, acknowledged: int) -> None:
+        self._note_receipts(work, acknowledged)
+        if self._retention.keeps_nothing and self.unconfirmed is None:
+            self._delete_kept(work, work.state.acknowledged)
             return
-        self._reserved = self._write_high_water(streams, ahead=_RESERVED_AHEAD, in_use=self.path.name)
+        too_old = self._too_old_through()
+        if self._found.first_row is not None and self._found.first_row <= too_old:
+            self._delete_kept(work, too_old)
+        elif self._limit - self._found.stored.used_bytes < self._spare:
+            self._delete_kept(work, work.state.acknowledged)
 
-    def _write_high_water(self, streams: Streams, *, ahead: int, in_use: str | None) -> dict[tuple[str, str], int]:
-        reserved = {key: one.next - 1 + ahead for key, one in streams.items()}
-        marks = {key: highwater.Mark(one.stream, reserved[key]) for key, one in streams.items()}
-        highwater.write(self._folder, highwater.HighWater(self._last_row, marks, in_use))
+    def _note_receipts(self, work: _Work, acknowledged: int) -> bool:
+        """Waiting rows become kept ones, at most a portion of them; False where there was none."""
+        state = work.state
+        upto = min(acknowledged, state.last_row)
+        if upto <= state.acknowledged:
+            return False
+        found = self._db.execute(
+            "SELECT row, length(payload) FROM rows WHERE row > ? AND row <= ? ORDER BY row LIMIT ?",
+            (state.acknowledged, upto, PORTION_ROWS),
+        ).fetchall()
+        size = sum(tables.room_for(payload) for _, payload in found)
+        state.waiting -= len(found)
+        state.waiting_bytes -= size
+        state.kept += len(found)
+        state.kept_bytes += size
+        state.acknowledged = upto if len(found) < PORTION_ROWS else found[-1][0]
+        return bool(found)
+
+    def _delete_kept(self, work: _Work, through: int) -> bool:
+        deleted = delete_oldest(self._db, through, work.portion)
+        work.state.kept -= deleted.rows
+        work.state.kept_bytes -= deleted.bytes
+        work.removed += deleted.rows
+        if deleted.rows and self.unconfirmed is not None:
+            work.unheard += max(0, min(deleted.rows, deleted.last_row - self.unconfirmed + 1))
+        return deleted.rows > 0
+
+    def _give_way(self, work: _Work, size: int, acknowledged: int) -> int:
+        """Kept rows go for a new one of `size` bytes, then waiting ones where that is allowed; the room there is."""
+        limit = self._limit - work.new_bytes
+        while (room := limit - self._used()) < size:
+            if not self._delete_kept(work, work.state.acknowledged) and not self._note_receipts(work, acknowledged):
+                if self._drops_oldest:
+                    self._drop_oldest(work, size)
+                return limit - self._used()
+        return room
+
+    def _drop_oldest(self, work: _Work, wanted_bytes: int) -> None:
+        dropped = drop_oldest(self._db, self._state.last_row, max(wanted_bytes, self._limit // 64))
+        work.state.waiting -= dropped.rows
+        work.state.waiting_bytes -= dropped.bytes
+        work.removed += dropped.rows
+        work.lost += dropped.results
+
+    def _settle(self, work: _Work) -> _Look:
+        """The last of a transaction. What the commit could not survive is asked before it, not after."""
+        if work.rows:
+            utc_ns = self._clock.utc_ns()
+            tables.insert(self._db, work.rows, utc_ns)
+            work.minute = marks.note(self._db, work.rows[0].row, utc_ns, work.minute)
+        if work.removed:
+            marks.prune(self._db)
+        work.state.save(self._db)
+        self._reserve(work.state)
+        return self._look(work.state)
+
+    def _look(self, state: FileState) -> _Look:
+        first_row, oldest_ns = self._first_behind(0)
+        first_waiting, oldest_waiting_ns = self._first_behind(state.acknowledged) if state.waiting else (None, None)
+        stored = Stored(
+            state.waiting,
+            state.waiting_bytes,
+            state.kept,
+            state.kept_bytes,
+            self._used(),
+            oldest_waiting_ns,
+            oldest_ns if state.kept else None,
+        )
+        return _Look(stored, first_row, first_waiting)
+
+    def _finished(self, work: _Work, look: _Look, acknowledged: int) -> Written:
+        committed_ns = time.monotonic_ns()
+        self._state, self._minute, self._found = work.state, work.minute, look
+        return Written(
+            [_receipt(row, committed_ns) for row in work.rows],
+            work.taken,
+            work.lost,
+            work.removed,
+            self.has_more(acknowledged),
+            work.unheard,
+        )
+
+    def _reserve(self, state: FileState) -> None:
+        """See that the high-water file is never behind what was given out."""
+        if all(one.next - 1 <= self._reserved.get(key, 0) for key, one in state.streams.items()):
+            return
+        self._reserved = self._write_high_water(state, ahead=_RESERVED_AHEAD, in_use=self.path.name)
+
+    def _write_high_water(self, state: FileState, *, ahead: int, in_use: str | None) -> dict[tuple[str, str], int]:
+        reserved = {key: one.next - 1 + ahead for key, one in state.streams.items()}
+        marked = {key: highwater.Mark(one.stream, reserved[key]) for key, one in state.streams.items()}
+        highwater.write(self._folder, highwater.HighWater(self.last_row, marked, in_use))
         return reserved
 
     @contextmanager
@@ -300,84 +417,16 @@ class Database:
 
     def _used(self) -> int:
         pages: int = self._value("PRAGMA page_count") - self._value("PRAGMA freelist_count")
-        return pages * _PAGE_BYTES
+        return pages * tables.PAGE_BYTES
 
-    def _oldest(self) -> tuple[int | None, int | None]:
-        found = self._db.execute("SELECT row, recorded_utc_ns FROM rows ORDER BY row LIMIT 1").fetchone()
+    def _first_behind(self, row: int) -> tuple[int | None, int | None]:
+        """The first row after `row`, and when it was recorded."""
+        select = "SELECT row, recorded_utc_ns FROM rows WHERE row > ? ORDER BY row LIMIT 1"
+        found = self._db.execute(select, (row,)).fetchone()
         return (None, None) if found is None else (int(found[0]), int(found[1]))
 
     def _value(self, sql: str) -> Any:
         return self._db.execute(sql).fetchone()[0]
-
-
-def connect(path: Path) -> sqlite3.Connection:
-    """A connection for the writer. Raises DiskFull, DiskFailed, OutboxDamaged."""
-    with in_our_words(f"The outbox {path}"):
-        uri = path.resolve().as_uri() + "?mode=rw"
-        db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=1.0)
-        try:
-            mode = db.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-            db.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last results in a power cut
-            db.execute("PRAGMA secure_delete = OFF")
-            db.execute("PRAGMA journal_size_limit = 8388608")
-        except sqlite3.Error:
-            db.close()
-            raise
-    if mode != "wal":
-        db.close()
-        msg = f"The outbox {path} is on a file system without shared memory: put it on a local disk"
-        raise DiskFailed(msg)
-    return db
-
-
-def create(path: Path, rows: Iterable[Row], last_row: int) -> int:
-    """Make a new file with these rows in it, whole or not at all; returns how many they were.
-
-    The next row will come after `last_row` and after all of `rows`.
-    """
-    staging = path.with_name(f".{path.name}.new")
-    count = 0
-    with in_our_words(f"The outbox {path}"):
-        staging.unlink(missing_ok=True)
-        db = sqlite3.connect(staging, isolation_level=None)
-        try:
-            db.executescript(
-                f"PRAGMA page_size = {_PAGE_BYTES}; PRAGMA journal_mode = MEMORY; PRAGMA synchronous = FULL; BEGIN;"
-                + _SCHEMA
-            )
-            for row in rows:
-                insert(db, [row])
-                count += 1
-                last_row = max(last_row, row.row)
-            save_state(db, last_row, count, {})
-            db.execute("COMMIT")
-        finally:
-            db.close()
-        staging.rename(path)
-    return count
-
-
-def insert(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
-    """One statement each: Python's lock is let go between them."""
-    now = time.time_ns()
-    for one in rows:
-        key = (one.row, one.camera, one.topic, one.stream, one.sequence, one.through)
-        db.execute(_INSERT, (*key, now, one.checksum(), one.payload))
-
-
-def save_state(db: sqlite3.Connection, last_row: int, pending: int, streams: Streams) -> None:
-    """What must be right even if the disk is not: with a checksum, for a lower number would be used twice."""
-    listed = [(camera, topic, one.stream, one.next) for (camera, topic), one in streams.items()]
-    content = json.dumps({"last_row": last_row, "pending": pending, "streams": listed})
-    db.execute("INSERT OR REPLACE INTO state VALUES (1, ?, ?)", (zlib.crc32(content.encode()), content))
-
-
-def _room_for(payload_bytes: int) -> int:
-    """What a row takes at most: SQLite puts whole rows on a page, and long ones on pages of their own."""
-    row_bytes = payload_bytes + _ROW_OVERHEAD_BYTES
-    if row_bytes > _PAGE_BYTES:
-        return _PAGE_BYTES * (1 + -(-row_bytes // _PAGE_BYTES))
-    return _PAGE_BYTES // (_PAGE_BYTES // row_bytes)
 
 
 def _receipt(row: Row, committed_ns: int) -> Recorded:

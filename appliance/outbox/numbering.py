@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from appliance.outbox.chain import digest
 from appliance.outbox.row import GAP_TOPIC, PAYLOAD_MAX_BYTES, Row, gap, new_stream, numbered
 
 
@@ -32,6 +33,8 @@ class Stream:
     stream: str
     next: int
     """The number that its next message gets."""
+    head: str | None = None
+    """The link behind its newest message: what the next one has as `prev`. None: there is none, or it is not known."""
 
 
 Streams = dict[tuple[str, str], Stream]
@@ -49,17 +52,18 @@ def rows_for(entry: Entry | Losses, streams: Streams, last_row: int) -> tuple[li
     key = (entry.camera, entry.topic)
     stream = streams.get(key) or Stream(new_stream(), 1)
     try:
-        payload = numbered(entry.fields, stream.stream, stream.next)
+        payload = numbered(entry.fields, stream.stream, stream.next, stream.head)
     except (TypeError, ValueError, RecursionError):
         return [_gap_row(key, 1, "not_json", streams, last_row + 1)], 1
     if len(payload) > PAYLOAD_MAX_BYTES:
         return [_gap_row(key, 1, "too_large", streams, last_row + 1)], 1
-    streams[key] = Stream(stream.stream, stream.next + 1)
+    streams[key] = Stream(stream.stream, stream.next + 1, digest(payload))
     return [Row(last_row + 1, *key, stream.stream, stream.next, stream.next, payload)], 0
 
 
 def _gap_row(key: tuple[str, str], count: int, reason: str, streams: Streams, row: int) -> Row:
     stream = streams.get(key) or Stream(new_stream(), 1)
     first, last = stream.next, stream.next + count - 1
-    streams[key] = Stream(stream.stream, last + 1)
-    return Row(row, key[0], GAP_TOPIC, stream.stream, first, last, gap(stream.stream, first, last, reason))
+    payload = gap(stream.stream, first, last, reason, stream.head)
+    streams[key] = Stream(stream.stream, last + 1, digest(payload))
+    return Row(row, key[0], GAP_TOPIC, stream.stream, first, last, payload)

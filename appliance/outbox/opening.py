@@ -8,16 +8,24 @@ from pathlib import Path
 from typing import Final
 
 from appliance.outbox import highwater, smallfile, watermark
-from appliance.outbox.database import Database, Limits, create
-from appliance.outbox.errors import OutboxDamaged, OutboxError
+from appliance.outbox.database import Database, Limits
+from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError
 from appliance.outbox.faults import in_our_words
+from appliance.outbox.files import current, damaged_files, generation
+from appliance.outbox.retention import Clock
 from appliance.outbox.row import Row
 from appliance.outbox.salvage import Expected, Salvage
+from appliance.outbox.tables import acknowledged_in, create
+
+__all__ = ["current", "damaged_files", "open_database", "rebuild"]
 
 _log = logging.getLogger(__name__)
 
-_CHECK_S: Final = 5.0
+_CHECK_S: Final = 2.0
 """A check that takes longer is left unfinished: each row's own checksum is still read before it is sent."""
+_CHECK_AFTER_ORDERLY_CLOSE_S: Final = 0.5
+_KEPT_SAVED_S: Final = 3.0
+"""So long it is tried to save what the broker has, newest first; the line waits for it."""
 _ROWS_UNKNOWN: Final = 1000
 """More cannot have been recorded for a stream since the high-water file was written."""
 _ROWS_APART: Final = 1_000_000
@@ -51,12 +59,7 @@ class _Evidence:
         )
 
 
-def current(folder: Path) -> Path | None:
-    """The file in use; None where there is none yet. Raises OSError."""
-    return max(folder.glob("results-*.db"), key=_generation, default=None)
-
-
-def open_database(folder: Path, limits: Limits) -> Database:
+def open_database(folder: Path, limits: Limits, clock: Clock | None = None) -> Database:
     """Open the outbox of `folder`, making or rebuilding it where that is needed; blocks for seconds.
 
     Raises: DiskFull, DiskFailed. It never starts empty where results may have been: then there are gap rows.
@@ -70,10 +73,10 @@ def open_database(folder: Path, limits: Limits) -> Database:
         create(path, [], 0)
         _sync(folder)
     try:
-        return _open_trusted(folder, path, evidence, limits)
+        return _open_trusted(folder, path, evidence, limits, clock)
     except OutboxDamaged as damage:
-        rebuilt = _rebuild(folder, path, evidence, str(damage))
-        return Database(folder, rebuilt, limits)
+        rebuilt = _rebuild(folder, path, evidence, str(damage), limits)
+        return Database(folder, rebuilt, limits, clock)
 
 
 def rebuild(database: Database, folder: Path, why: str, limits: Limits) -> Database:
@@ -81,16 +84,13 @@ def rebuild(database: Database, folder: Path, why: str, limits: Limits) -> Datab
     database.close()
     with in_our_words(f"The outbox folder {folder}"):
         evidence = _Evidence(highwater.read(folder), watermark.read(folder))
-    rebuilt = _rebuild(folder, database.path, evidence, why)
+    rebuilt = _rebuild(folder, database.path, evidence, why, limits)
     return Database(folder, rebuilt, limits)
 
 
-def damaged_files(folder: Path) -> list[Path]:
-    """Those set aside and not yet removed by a person, oldest first."""
-    return sorted(folder.glob("damaged-*.db"), key=_generation)
-
-
-def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: Limits) -> Database:
+def _open_trusted(
+    folder: Path, path: Path | None, evidence: _Evidence, limits: Limits, clock: Clock | None
+) -> Database:
     if path is None:
         msg = f"There is no outbox in {folder}, and there was one before"
         raise OutboxDamaged(msg)
@@ -101,10 +101,11 @@ def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: 
     if evidence.was_open(path) and not path.with_name(f"{path.name}-wal").exists():
         msg = f"The outbox {path} has lost its log (a copy without the file {path.name}-wal?)"
         raise OutboxDamaged(msg)
-    database = Database(folder, path, limits)
+    database = Database(folder, path, limits, clock)
     try:
-        if not database.check(_CHECK_S):
-            _log.warning("the outbox %s is too large to be checked in %.0f s", path, _CHECK_S)
+        limit_s = _CHECK_S if evidence.was_open(path) else _CHECK_AFTER_ORDERLY_CLOSE_S
+        if not database.check(limit_s):
+            _log.info("the outbox %s is too large to be checked in %.1f s: rows are when they are sent", path, limit_s)
         if evidence.is_newer_than(database):
             msg = f"The outbox {path} is older than what was recorded in it (a restored copy?)"
             raise OutboxDamaged(msg)
@@ -114,34 +115,51 @@ def _open_trusted(folder: Path, path: Path | None, evidence: _Evidence, limits: 
     return database
 
 
-def _rebuild(folder: Path, damaged: Path | None, evidence: _Evidence, why: str) -> Path:
-    """A new file with the rows that can be read and a gap message for each run that cannot; streams begin anew."""
-    begin_ns = time.monotonic_ns()
-    known_last = None if evidence.high is None else evidence.last_row + _ROWS_UNKNOWN * (1 + len(evidence.high.marks))
-    saved = Salvage(damaged, evidence.acknowledged.row + 1, known_last)
-    last_row = max(saved.last, evidence.last_row) + _ROWS_APART
-    generation = 1 + max([_generation(path) for path in (*folder.glob("*-*.db"), damaged) if path], default=0)
-    path = folder / f"results-{generation}.db"
+def _rebuild(folder: Path, damaged: Path | None, evidence: _Evidence, why: str, limits: Limits) -> Path:
+    """A new file with the rows that can be read and a gap message for each run that cannot; streams begin anew.
 
-    def rows() -> Iterator[Row]:
-        yield from saved.rows()
-        yield from saved.gaps(_expected(evidence, saved), last_row + 1, "outbox_damaged")
-
+    Of the rows that the broker has, as many as there is time and room for; they are only missing from the history.
+    """
+    number = 1 + max([generation(path) for path in (*folder.glob("*-*.db"), damaged) if path], default=0)
+    path = folder / f"results-{number}.db"
+    kept_bytes = limits.max_bytes // 4 if limits.keep_days else 0
     try:
-        written = create(path, rows(), last_row)
-    finally:
-        saved.close()
+        _save(damaged, path, evidence, why, kept_bytes)
+    except DiskFull:
+        _save(damaged, path, evidence, why, 0)
     _sync(folder)
     _set_older_aside(folder, path)
+    return path
+
+
+def _save(damaged: Path | None, path: Path, evidence: _Evidence, why: str, kept_bytes: int) -> None:
+    begin_ns = time.monotonic_ns()
+    known_last = None if evidence.high is None else evidence.last_row + _ROWS_UNKNOWN * (1 + len(evidence.high.marks))
+    acknowledged = max(evidence.acknowledged.row, acknowledged_in(damaged))
+    saved = Salvage(damaged, acknowledged + 1, known_last)
+    last_row = max(saved.last, evidence.last_row) + _ROWS_APART
+
+    def rows() -> Iterator[tuple[Row, int]]:
+        yield from saved.kept(kept_bytes, _KEPT_SAVED_S)
+        yield from saved.rows()
+        now_ns = time.time_ns()
+        for row in saved.gaps(_expected(evidence, saved), last_row + 1, "outbox_damaged"):
+            yield row, now_ns
+
+    try:
+        written = create(path, rows(), last_row, acknowledged)
+    finally:
+        saved.close()
     _log.error(
-        "%s: %d results saved, %d runs of numbers lost and named in gap messages; new streams begin in %s (%.1f s)",
+        "%s: %d results saved, %d runs of numbers lost and named in gap messages; of those that the broker has"
+        " %d are kept, the others are missing from the history; new streams begin in %s (%.1f s)",
         why,
         saved.saved,
-        written - saved.saved,
+        written - saved.saved - saved.saved_kept,
+        saved.saved_kept,
         path,
         (time.monotonic_ns() - begin_ns) / 1e9,
     )
-    return path
 
 
 def _expected(evidence: _Evidence, saved: Salvage) -> list[Expected]:
@@ -173,8 +191,3 @@ def _set_older_aside(folder: Path, in_use: Path) -> None:
 def _sync(folder: Path) -> None:
     with in_our_words(f"The outbox folder {folder}"):
         smallfile.sync_folder(folder)
-
-
-def _generation(path: Path) -> int:
-    digits = path.stem.rpartition("-")[2]
-    return int(digits) if digits.isdecimal() else 0

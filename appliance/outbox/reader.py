@@ -7,7 +7,7 @@ from typing import Final
 
 from appliance.outbox.errors import OutboxDamaged
 from appliance.outbox.faults import in_our_words
-from appliance.outbox.opening import current
+from appliance.outbox.files import current
 from appliance.outbox.row import Row, from_disk
 
 _SELECT: Final = (

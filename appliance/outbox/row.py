@@ -1,4 +1,4 @@
-"""One row of the outbox: a message that is on the disk until the broker has it."""
+"""One row of the outbox: a message that is on the disk until the broker has it, and some days longer."""
 
 import json
 import os
@@ -67,8 +67,8 @@ def from_disk(found: Sequence[Any]) -> Row | None:
     return read if read.checksum() == checksum else None
 
 
-def numbered(fields: Mapping[str, Any], stream: str, sequence: int) -> bytes:
-    """The message with `stream` and `sequence` behind its ids, as UTF-8 JSON; about 10 µs.
+def numbered(fields: Mapping[str, Any], stream: str, sequence: int, prev: str | None = None) -> bytes:
+    """The message with `stream`, `sequence` and `prev` behind its ids, as UTF-8 JSON; about 10 µs.
 
     Raises: TypeError, ValueError where `fields` is not JSON (NaN is not).
     """
@@ -78,12 +78,17 @@ def numbered(fields: Mapping[str, Any], stream: str, sequence: int) -> bytes:
             placed[name] = fields[name]
     placed["stream"] = stream
     placed["sequence"] = sequence
+    placed["prev"] = prev
     return _encode(placed | {name: value for name, value in fields.items() if name not in placed}).encode()
 
 
-def gap(stream: str, first: int, last: int, reason: str) -> bytes:
-    """The message that the numbers `first` to `last` of `stream` will never come."""
-    return _encode({"stream": stream, "from_sequence": first, "to_sequence": last, "reason": reason}).encode()
+def gap(stream: str, first: int, last: int, reason: str, prev: str | None = None, replaces: str | None = None) -> bytes:
+    """The message that the numbers `first` to `last` of `stream` will never come.
+
+    `prev` is the link before `first`; `replaces` the link behind `last`, where records stood there: see `chain`.
+    """
+    message = {"stream": stream, "from_sequence": first, "to_sequence": last, "reason": reason, "prev": prev}
+    return _encode(message if replaces is None else message | {"replaces": replaces}).encode()
 
 
 def new_stream() -> str:

@@ -23,16 +23,22 @@ _LAST_WORDS_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What waits, for status messages."""
+    """What there is, for status messages. Ages are by the wall clock."""
 
     rows: int
     """On the disk and not acknowledged, or acknowledged within the last second."""
     bytes: int
-    """Of the outbox's file that are in use."""
+    """Of disk that they take, at most; `stop` and `drop_oldest` begin when these reach `max_bytes`."""
     oldest_age_s: float | None
-    """Since the oldest of them was recorded, by the wall clock; None without any."""
+    """Since the oldest of them was recorded; None without any."""
     queued: int
     """In memory: not on the disk yet."""
+    kept_rows: int = 0
+    """On the disk, and the broker has them: for replay and export."""
+    kept_bytes: int = 0
+    oldest_kept_age_s: float | None = None
+    used_bytes: int = 0
+    """Of the outbox's file, with everything in it."""
 
 
 class Outbox:
@@ -50,15 +56,17 @@ class Outbox:
         max_bytes: int,
         policy: Literal["stop", "drop_oldest"] = "stop",
         queue_max: int = 10_000,
+        keep_days: float = 7.0,
         on_recorded: Callable[[Sequence[Recorded]], None] = lambda _: None,
     ) -> None:
         """Nothing is opened before start().
 
         Args:
             folder: made where it is missing.
-            max_bytes: the most disk that waiting results may take; SQLite's log and the ballast take up to 10 MB more.
+            max_bytes: the most disk that results may take; SQLite's log and the ballast take up to 10 MB more.
             policy: what happens when that is reached, see OutboxConfig.
             queue_max: messages held in memory while the disk does not take them; more are lost and counted.
+            keep_days: how long results stay once the broker has them, where there is room; 0: they go at once.
             on_recorded: called by the writer's thread after each commit, with what is now on the disk; must not
                 wait for anything.
         """
@@ -67,7 +75,7 @@ class Outbox:
             raise RuntimeError(msg)
         self._folder = folder
         self._intake = Intake(queue_max)
-        self._writer = Writer(folder, Limits(max_bytes, policy == "drop_oldest"), self._intake, on_recorded)
+        self._writer = Writer(folder, Limits(max_bytes, policy == "drop_oldest", keep_days), self._intake, on_recorded)
         self._thread = threading.Thread(target=self._writer.run, name="outbox-writer", daemon=True)
         self._cameras: set[str] = set()
 
@@ -94,14 +102,22 @@ class Outbox:
         return self._blocked() or self._writer.notice
 
     def acknowledge_up_to(self, row: int) -> None:
-        """The broker has every row up to this one: they are deleted with the next commit, or a second later."""
+        """The broker has every row up to this one: that is written down with the next commit, or a second later."""
         self._intake.acknowledge(row)
 
     def depth(self) -> Depth:
         """How much waits, as of the last commit; some microseconds."""
-        rows, used, oldest_utc_ns = self._writer.waiting
-        age_s = None if oldest_utc_ns is None else max(0.0, (time.time_ns() - oldest_utc_ns) / 1e9)
-        return Depth(rows, used, age_s, len(self._intake))
+        stored = self._writer.stored
+        return Depth(
+            stored.waiting,
+            stored.waiting_bytes,
+            _age_s(stored.oldest_waiting_utc_ns),
+            len(self._intake),
+            stored.kept,
+            stored.kept_bytes,
+            _age_s(stored.oldest_kept_utc_ns),
+            stored.used_bytes,
+        )
 
     @property
     def recorded_total(self) -> int:
@@ -112,6 +128,11 @@ class Outbox:
     def lost_total(self) -> int:
         """Messages given up since start(); each is named by a gap message, or will be."""
         return self._writer.lost_total + self._intake.lost_total
+
+    @property
+    def unheard_total(self) -> int:
+        """Rows deleted for room since start() that the broker had and a named consumer had not confirmed."""
+        return self._writer.unheard_total
 
     def close(self, timeout_s: float) -> int:
         """Put on the disk what is in memory, for at most about `timeout_s` seconds; then end.
@@ -135,8 +156,8 @@ class Outbox:
             raise RuntimeError(msg)
 
     def _blocked(self) -> str | None:
-        if self._writer.problem is not None:
-            return self._writer.problem
+        if not self._writer.state.takes_parts:
+            return self._writer.problem or f"The outbox {self._folder} records nothing"
         if not self._thread.is_alive():
             return f"The outbox {self._folder} is not running"
         busy_since_ns = self._writer.busy_since_ns
@@ -145,3 +166,7 @@ class Outbox:
         if self._intake.is_full:
             return f"{len(self._intake)} results wait in memory: the disk under {self._folder} is too slow"
         return None
+
+
+def _age_s(recorded_utc_ns: int | None) -> float | None:
+    return None if recorded_utc_ns is None else max(0.0, (time.time_ns() - recorded_utc_ns) / 1e9)

@@ -8,7 +8,9 @@ from typing import Final
 
 from appliance.outbox import smallfile
 from appliance.outbox.errors import DiskFailed
+from appliance.outbox.files import current
 from appliance.outbox.row import Row
+from appliance.outbox.tables import acknowledged_in
 
 FILE_NAME: Final = "watermark.json"
 
@@ -17,6 +19,8 @@ _ROWS_MANY: Final = 50
 _PERIOD_OF_MANY_S: Final = 0.05
 """Receipts of half a second are written together; with many of them, of a twentieth. A crash of the gateway costs
 these as duplicates, and no more; each write costs a disk its two fsyncs."""
+_COST_SHARE: Final = 9
+"""Where a disk is slow, nine times as long as the last write took: no more than a tenth of the time is spent on it."""
 _STREAMS_MAX: Final = 256
 """Streams that ended are forgotten when there are more: only a running one can still lose something."""
 
@@ -56,9 +60,11 @@ class Watermark:
         self._acknowledged = read(folder)
         self._sequences = dict(self._acknowledged.sequences)
         self._damaged_in: str | None = None
-        self._row = self._acknowledged.row
+        # Where our file is lost, what the writer had read of it counts: rows stay, and not all are to be sent again.
+        self._row = max(self._acknowledged.row, acknowledged_in(current(folder)))
         self._unwritten = 0
         self._written_ns = 0
+        self._cost_s = 0.0
 
     @property
     def row(self) -> int:
@@ -83,6 +89,7 @@ class Watermark:
         if (self._row, self._damaged_in) == (self._acknowledged.row, self._acknowledged.damaged_in):
             return None
         period_s = _PERIOD_S if self._unwritten < _ROWS_MANY else _PERIOD_OF_MANY_S
+        period_s = max(period_s, _COST_SHARE * self._cost_s)
         return max(0.0, period_s - (time.monotonic_ns() - self._written_ns) / 1e9)
 
     def flush(self) -> None:
@@ -90,6 +97,7 @@ class Watermark:
         if self.due_in_s() is None:
             return
         now = Acknowledged(self._row, dict(self._sequences), self._damaged_in)
+        began_ns = time.monotonic_ns()
         try:
             smallfile.replace(
                 self._folder / FILE_NAME,
@@ -103,5 +111,6 @@ class Watermark:
             raise DiskFailed(msg) from error
         finally:
             self._written_ns = time.monotonic_ns()
+            self._cost_s = min(_PERIOD_S, (self._written_ns - began_ns) / 1e9)
         self._acknowledged = now
         self._unwritten = 0

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from appliance.backoff import Backoff
-from appliance.outbox import watermark
+from appliance.outbox import consumers, watermark
 from appliance.outbox.ballast import Ballast
-from appliance.outbox.database import FORGET_MAX_ROWS, Database, Limits, Written
+from appliance.outbox.database import Database, Limits, Stored, Written
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError, OutboxFull
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.intake import Intake, Work
@@ -18,13 +18,14 @@ from appliance.outbox.lock import ProcessLock
 from appliance.outbox.numbering import Losses
 from appliance.outbox.opening import damaged_files, open_database, rebuild
 from appliance.outbox.row import GAP_TOPIC, Recorded
+from appliance.outbox.states import Event, State, event_of, following
 
 _log = logging.getLogger(__name__)
 
 _GROUP_MAX: Final = 200
 """Messages in one transaction: what came while the disk was busy with the last one."""
 _IDLE_S: Final = 1.0
-"""After so long without a message, acknowledged rows are deleted by themselves."""
+"""After so long without a message, receipts are written down, and rows that are too old deleted, by themselves."""
 _RETRY_FIRST_S: Final = 0.05
 _RETRY_LAST_S: Final = 2.0
 
@@ -43,10 +44,15 @@ class Writer:
         self._ballast = Ballast(folder)
         self._database: Database | None = None
         self._group = _GROUP_MAX
-        self._more_to_forget = False
+        self._more_to_do = False
         self._looked_ns = 0
         self._watermark_seen_ns: int | None = None
+        self._consumers_seen_ns: int | None = None
+        self._unconfirmed: int | None = None
+        self._unheard_in_a_row = False
 
+        self.state = State.OPENING
+        """Whether parts are taken: by `state.takes_parts`."""
         self.tried_to_open: Final = threading.Event()
         self.problem: str | None = f"The outbox {folder} is not open yet"
         """Why nothing can be recorded."""
@@ -54,11 +60,13 @@ class Writer:
         """What happened before, and needs somebody to look at it."""
         self.busy_since_ns: int | None = None
         """CLOCK_MONOTONIC of the beginning of the transaction that is going on."""
-        self.waiting: tuple[int, int, int | None] = (0, 0, None)
-        """Rows, bytes, and when the oldest was recorded (nanoseconds since 1970), as of the last commit."""
+        self.stored = Stored()
+        """As of the last commit."""
         self.recorded_total = 0
         self.lost_total = 0
         """Given up on the disk or on the way there; what did not fit into the intake is counted there."""
+        self.unheard_total = 0
+        """Rows deleted for room that the broker had and a named consumer had not confirmed."""
 
     def run(self) -> None:
         """Record until the intake has ended."""
@@ -72,6 +80,7 @@ class Writer:
             self._end()
         finally:
             # Also when a bug ends this thread: from here on nothing is recorded, and no part may pass.
+            self.state = following(self.state, Event.ENDED)
             self.problem = f"The outbox {self._folder} records no more: restart the appliance"
             self.tried_to_open.set()
 
@@ -82,7 +91,6 @@ class Writer:
             self._cope(error)
             return False
         else:
-            self._set_problem(None)
             return True
         finally:
             self.tried_to_open.set()
@@ -91,11 +99,13 @@ class Writer:
         """Wait for work, and do one transaction of it. Raises OutboxError."""
         if self._database is None:
             self._database = self._open()
+            self._enter(Event.OPENED)
             return
-        work = self._intake.wait_for_work(self._group, 0.0 if self._more_to_forget else _IDLE_S)
+        work = self._intake.wait_for_work(self._group, 0.0 if self._more_to_do else _IDLE_S)
         self._look_around(self._database)
-        if work.entries or self._database.can_forget(work.acknowledged):
+        if work.entries or self._database.has_more(work.acknowledged):
             self._write(self._database, work)
+        self._enter(Event.DONE)
 
     def _open(self) -> Database:
         with in_our_words(f"The outbox folder {self._folder}"):
@@ -107,14 +117,16 @@ class Writer:
 
     def _opened(self, database: Database) -> None:
         self.notice = self._damage_kept()
-        self.waiting = (database.pending, database.used_bytes, database.oldest_utc_ns)
+        self.stored = database.stored
+        database.unconfirmed = self._unconfirmed
 
     def _damage_kept(self) -> str | None:
         damaged = damaged_files(self._folder)
         if not damaged:
             return None
         return (
-            f"An outbox was damaged and is kept as {damaged[-1]}: see the gap messages for what is lost,"
+            f"An outbox was damaged and is kept as {damaged[-1]}: see the gap messages for what is lost"
+            " (of results that the broker had, some may be missing here for replay and export),"
             " have the disk looked at, and delete the file"
         )
 
@@ -126,23 +138,32 @@ class Writer:
             self.busy_since_ns = None
         self._intake.taken(written.taken)
         self._group = min(_GROUP_MAX, self._group * 2)
-        self._more_to_forget = written.removed >= FORGET_MAX_ROWS
+        self._more_to_do = written.more
         self._count(database, written)
         if written.recorded:
             self._tell(written.recorded)
         if work.entries and written.taken == 0:
             msg = (
-                f"The outbox {self._folder} is full ({database.used_bytes // 1024**2} MiB):"
+                f"The outbox {self._folder} is full ({database.stored.waiting_bytes // 1024**2} MiB):"
                 " bring the broker back, or give the outbox more room (max_bytes)"
             )
             raise OutboxFull(msg)
 
     def _count(self, database: Database, written: Written) -> None:
-        self.waiting = (database.pending, database.used_bytes, database.oldest_utc_ns)
+        self.stored = database.stored
         self.recorded_total += sum(one.topic != GAP_TOPIC for one in written.recorded)
         self.lost_total += written.lost
         if written.lost:
             _log.error("%d results are lost; gap messages tell subscribers which", written.lost)
+        self.unheard_total += written.unheard
+        if written.unheard and not self._unheard_in_a_row:
+            _log.error(
+                "the outbox %s has no room: what a named consumer has not confirmed is deleted, oldest first;"
+                " bring that consumer back, or give the outbox more room (max_bytes)",
+                self._folder,
+            )
+        if written.removed:
+            self._unheard_in_a_row = written.unheard > 0
 
     def _tell(self, recorded: list[Recorded]) -> None:
         try:
@@ -163,6 +184,7 @@ class Writer:
         self._ballast.restore()
         if self.notice is not None:
             self.notice = self._damage_kept()
+        self._look_at_consumers(database)
         try:
             changed_ns = watermark.changed_ns(self._folder)
             if changed_ns == self._watermark_seen_ns:
@@ -177,9 +199,21 @@ class Writer:
             msg = f"The outbox {database.path} is damaged (a row is not what was written)"
             raise OutboxDamaged(msg)
 
+    def _look_at_consumers(self, database: Database) -> None:
+        try:
+            changed_ns = consumers.changed_ns(self._folder)
+            if changed_ns == self._consumers_seen_ns:
+                return
+            self._unconfirmed = consumers.read(self._folder).unconfirmed
+        except OSError as error:
+            _log.warning("what the consumers have confirmed cannot be read (%s)", error)
+            return
+        self._consumers_seen_ns = changed_ns
+        database.unconfirmed = self._unconfirmed
+
     def _cope(self, error: OutboxError) -> None:
         """Do what can be done about it before the next attempt."""
-        self._set_problem(str(error))
+        self._enter(event_of(error), str(error))
         database = self._database
         if database is None:
             self._ballast.release()  # opening takes some room too
@@ -205,10 +239,10 @@ class Writer:
         try:
             self._database = rebuild(database, self._folder, why, self._limits)
         except OutboxError as error:
-            self._set_problem(str(error))
+            self._enter(event_of(error), str(error))
         else:
             self._opened(self._database)
-            self._set_problem(None)
+            self._enter(Event.OPENED)
 
     def _end(self) -> None:
         """Leave the disk tidy. What is still in memory is lost; that at least is written down."""
@@ -229,7 +263,8 @@ class Writer:
         except OutboxError as error:
             _log.critical("nor could a gap message that says so: %s", error)
 
-    def _set_problem(self, problem: str | None) -> None:
+    def _enter(self, event: Event, problem: str | None = None) -> None:
+        self.state = following(self.state, event)
         if problem != self.problem:
             if problem is not None:
                 _log.error("%s", problem)
