@@ -81,7 +81,7 @@ def test_a_command_is_a_request():
         ("cmd/pin", {}, False, "'pin' cannot be commanded over MQTT here; mqtt.commands allows cancel, look, pause"),
         ("cmd/create", {}, False, "cannot be commanded"),
         ("cmd/pause", {"model": "nobody"}, False, "No model 'nobody'"),
-        ("cmd/pause", {"model": 7}, False, "has to name a model"),
+        ("cmd/pause", {"model": 7}, False, "the name of a model, and so a string"),
         ("cmd/rollback", {"id": 7, "model": "seal"}, False, "id is a deployment's id"),
     ],
 )
