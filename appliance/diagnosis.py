@@ -6,10 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from appliance.health import DeviceHealth, Reason
-from appliance.status import CameraStatus, DeliveredStatus, ModelStatus, OutboxStatus
+from appliance.status import NEARLY_FULL, CameraStatus, DeliveredStatus, ModelStatus, OutboxStatus
 
-_NEARLY_FULL = 0.8
-"""Share of the outbox's bound from which somebody should look why the broker takes nothing."""
 _LATE_SHOWN_S: Final = 60.0
 
 
@@ -47,7 +45,6 @@ class Findings:
     sources: Mapping[str, str]
     """Per model: what is wrong with its folder."""
     outbox: OutboxStatus | None
-    outbox_max_bytes: int
     gateway: str | None
     """Why the gateway does not run; None where it does."""
     surface: str | None
@@ -140,7 +137,7 @@ def _outbox(findings: Findings) -> Iterable[Reason]:
         yield Reason(DeviceHealth.FAILURE, "NOT_RECORDED", "outbox", outbox.problem or "Results cannot be kept.")
     elif outbox.problem is not None:
         yield Reason(DeviceHealth.MAINTENANCE_REQUIRED, "OUTBOX", "outbox", outbox.problem)
-    elif outbox.pending_bytes > _NEARLY_FULL * findings.outbox_max_bytes:
+    elif outbox.pending_bytes > NEARLY_FULL * outbox.max_bytes > 0:
         yield Reason(
             DeviceHealth.MAINTENANCE_REQUIRED,
             "OUTBOX_FILLING",

@@ -14,6 +14,9 @@ from appliance.health import Reason
 LATENCY_BUCKETS_MS: Final = (1.0, 2.0, 3.0, 5.0, 7.5, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 200.0, 500.0)
 """Upper bounds of the latency histograms, milliseconds; one more bucket above the last."""
 
+NEARLY_FULL: Final = 0.8
+"""Of the outbox's bound: when results that wait take more, somebody should look why the broker takes none."""
+
 STAGES: Final = ("acquisition", "queue", "preprocess", "inference", "total", "recorded", "frame_age")
 """What is timed for each part. `total` ends with the verdict; `recorded` is from the verdict to the disk; `frame_age`
 is from the end of the exposure to the verdict."""

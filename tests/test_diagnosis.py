@@ -28,8 +28,7 @@ WELL = Findings(
     models=(SERVING,),
     used=frozenset({"surface"}),
     sources={},
-    outbox=OutboxStatus(True, None, 3, 5000, 0.1, 100, 0),
-    outbox_max_bytes=100_000,
+    outbox=OutboxStatus(True, None, 3, 5000, 0.1, 100, 0, kept=1000, kept_bytes=95_000, max_bytes=100_000),
     gateway=None,
     surface=None,
     config=None,
@@ -74,7 +73,7 @@ LOADING = ModelStatus("surface", 1, "LOADING", None, None, None, None)
         ({"outbox": OutboxStatus(False, "disk full", 3, 5, 0, 0, 0)}, DeviceHealth.FAILURE, ["NOT_RECORDED"]),
         ({"outbox": OutboxStatus(True, "was damaged", 3, 5, 0, 0, 0)}, DeviceHealth.MAINTENANCE_REQUIRED, ["OUTBOX"]),
         (
-            {"outbox": OutboxStatus(True, None, 90, 90_000, 0, 0, 0)},
+            {"outbox": OutboxStatus(True, None, 80, 80_001, 0, 0, 0, max_bytes=100_000)},
             DeviceHealth.MAINTENANCE_REQUIRED,
             ["OUTBOX_FILLING"],
         ),

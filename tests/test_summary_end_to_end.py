@@ -84,7 +84,7 @@ def test_the_summary_says_what_the_results_said(appliance, subscriber, summaries
         one["interval"]["end"] for one in summaries.heard[:-1]
     ]
     assert last["broker"]["connected"]
-    assert last["outbox"]["recorded_total"] == len({one["result_id"] for one in subscriber.results})
+    assert last["outbox"]["recorded_total"] == len({(one["stream"], one["sequence"]) for one in subscriber.results})
 
 
 def _of(summary, name):

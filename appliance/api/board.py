@@ -52,6 +52,16 @@ class MqttStatus:
     """Results that the broker has acknowledged since the gateway started."""
     connects_total: int = 0
     """Connections made since the gateway started. Many in an hour: two boxes share one client id."""
+    connected_since: str | None = None
+    """RFC 3339; None while it is not connected."""
+    refused_total: int = 0
+    """Messages that the broker has refused since the gateway started; results among them are tried again."""
+    unheard_total: int = 0
+    """Results that it took although nobody subscribes to them; MQTT 5 only."""
+    taken_per_s: float = 0.0
+    """Results that it took in a second, over the last minute."""
+    notices: tuple[str, ...] = ()
+    """What will be a problem, or hides one; a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)

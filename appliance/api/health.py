@@ -25,6 +25,7 @@ from appliance.api.line import LineViews
 from appliance.api.page import PAGE
 from appliance.api.replays import ReplayViews
 from appliance.health import DeviceHealth
+from appliance.outbox.consumers import ConsumerLag
 from appliance.status import CameraStatus, OutboxStatus
 
 _JSON: Final = "application/json"
@@ -196,6 +197,7 @@ def health_report(overview: Overview, version: str) -> dict[str, Any]:
         "groups": {} if line is None else {name: _group(one) for name, one in line.groups.items()},
         "outbox": None if line is None or line.outbox is None else _outbox(line.outbox),
         "mqtt": None if overview.mqtt is None else asdict(overview.mqtt),
+        "consumers": [_consumer(one) for one in overview.consumers],
     }
 
 
@@ -229,6 +231,14 @@ def _camera(one: CameraStatus) -> dict[str, Any]:
 def _outbox(one: OutboxStatus) -> dict[str, Any]:
     value = asdict(one)
     value["oldest_age_ms"] = _ms(value.pop("oldest_age_s"))
+    kept_age_s = value.pop("kept_age_s")
+    value["kept_age_ms"] = None if kept_age_s is None else _ms(kept_age_s)
+    return value
+
+
+def _consumer(one: ConsumerLag) -> dict[str, Any]:
+    value = asdict(one)
+    value["behind_ms"] = _ms(value.pop("behind_s"))
     return value
 
 

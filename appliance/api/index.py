@@ -7,10 +7,12 @@ from itertools import accumulate
 from typing import Any, Final
 
 from appliance.api import deliveries
-from appliance.api.board import Overview
+from appliance.api.board import MqttStatus, Overview
 from appliance.health import DeviceHealth
+from appliance.outbox.consumers import ConsumerLag
 from appliance.status import (
     LATENCY_BUCKETS_MS,
+    NEARLY_FULL,
     CameraStatus,
     Histogram,
     LineStatus,
@@ -66,17 +68,18 @@ def view(overview: Overview, version: str) -> dict[str, Any]:
         "at": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M:%SZ"),
         "health": overview.device_health.value,
         "meaning": _MEANING[overview.device_health],
-        "since": overview.since_utc.replace("T", " ")[:19] + "Z",
+        "since": _moment(overview.since_utc),
         "ready": overview.ready,
         "reasons": overview.reasons,
         "last_heard": None if overview.live or overview.line_age_s is None else _duration(overview.line_age_s),
         "cameras": [] if line is None else _cameras(line),
         "models": [] if line is None else [_model(one) for one in line.models],
         "outbox": None if line is None or line.outbox is None else _outbox(line.outbox),
-        "mqtt": overview.mqtt,
+        "mqtt": None if overview.mqtt is None else _broker(overview.mqtt),
+        "consumers": [_consumer(one) for one in overview.consumers],
         "deliveries": [] if overview.deliveries is None else deliveries.view(overview.deliveries.document),
         "memory": "" if line is None else _size(line.resident_bytes),
-        "started": "" if line is None else line.started_utc.replace("T", " ")[:19] + "Z",
+        "started": "" if line is None else _moment(line.started_utc),
         "endpoints": ENDPOINTS,
     }
 
@@ -92,7 +95,7 @@ def _recipe(one: RecipeStatus) -> dict[str, Any]:
     return {
         "name": one.recipe,
         "job": one.job_id,
-        "since": one.since_utc.replace("T", " ")[:19] + "Z",
+        "since": _moment(one.since_utc),
         "others": [name for name in one.recipes if name != one.recipe],
         "refused": one.refused,
     }
@@ -165,7 +168,48 @@ def _outbox(one: OutboxStatus) -> dict[str, Any]:
         "recorded": _number(one.recorded_total),
         "lost": _number(one.lost_total),
         "has_lost": one.lost_total > 0,
+        "share": _share(one.pending_bytes, one.max_bytes),
+        "kept_share": _share(one.kept_bytes, one.max_bytes),
+        "is_filling": one.pending_bytes > NEARLY_FULL * one.max_bytes > 0,
+        "max": _size(one.max_bytes) if one.max_bytes else "",
+        "kept": _number(one.kept),
+        "kept_size": _size(one.kept_bytes),
+        "kept_age": _duration(one.kept_age_s) if one.kept and one.kept_age_s is not None else "–",
     }
+
+
+def _share(part: int, whole: int) -> float:
+    return min(100.0, 100 * part / whole) if whole else 0.0
+
+
+def _broker(one: MqttStatus) -> dict[str, Any]:
+    return {
+        "connected": one.connected,
+        "broker": one.broker,
+        "since": None if one.connected_since is None else _moment(one.connected_since),
+        "problem": one.problem,
+        "notices": one.notices,
+        "taken": _number(one.acknowledged_total),
+        "refused": _number(one.refused_total),
+        "has_refused": one.refused_total > 0,
+        "unheard": _number(one.unheard_total) if one.unheard_total else None,
+        "rate": f"{one.taken_per_s:.3g}/s",
+    }
+
+
+def _consumer(one: ConsumerLag) -> dict[str, Any]:
+    return {
+        "name": one.consumer,
+        "camera": one.camera,
+        "sequence": None if one.confirmed is None else _number(one.confirmed.sequence),
+        "results": _number(one.results),
+        "behind": _duration(one.behind_s) if one.results else "–",
+        "is_late": one.is_late,
+    }
+
+
+def _moment(utc: str) -> str:
+    return utc.replace("T", " ")[:19] + "Z"
 
 
 def _number(count: int) -> str:

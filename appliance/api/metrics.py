@@ -20,8 +20,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from appliance.api import delivery_metrics
-from appliance.api.board import Board, MqttStatus, Overview
+from appliance.api import delivery_metrics, outbox_metrics
+from appliance.api.board import Board, Overview
 from appliance.health import DeviceHealth
 from appliance.status import (
     LATENCY_BUCKETS_MS,
@@ -29,7 +29,6 @@ from appliance.status import (
     Histogram,
     LineStatus,
     ModelStatus,
-    OutboxStatus,
     RecipeStatus,
 )
 
@@ -57,7 +56,9 @@ class BoardMetrics(Collector):
         overview = self._board.overview(self._now_ns())
         yield from _box(overview, self._version)
         if overview.mqtt is not None:
-            yield from _mqtt(overview.mqtt)
+            yield from outbox_metrics.of_broker(overview.mqtt)
+        if overview.consumers:
+            yield from outbox_metrics.of_consumers(overview.consumers)
         if overview.deliveries is not None:
             yield from delivery_metrics.families(overview.deliveries, datetime.now(timezone.utc))
         if overview.line is not None and overview.live:
@@ -68,7 +69,7 @@ class BoardMetrics(Collector):
             yield _recipes(overview.line.recipes)
             yield _models(overview.line.models)
             if overview.line.outbox is not None:
-                yield from _outbox(overview.line.outbox)
+                yield from outbox_metrics.of_disk(overview.line.outbox)
 
 
 def exposition(board: Board, *, version: str, now_ns: Callable[[], int] = time.monotonic_ns) -> Callable[[], bytes]:
@@ -241,38 +242,3 @@ def _models(models: list[ModelStatus]) -> Metric:
     for one in models:
         _add_states(state, (one.name, str(one.version), one.engine or ""), _MODEL_STATES, one.state)
     return state
-
-
-def _outbox(outbox: OutboxStatus) -> Iterator[Metric]:
-    yield GaugeMetricFamily("appliance_outbox_accepting", "1 while results can be recorded on disk.", outbox.accepting)
-    yield GaugeMetricFamily(
-        "appliance_outbox_pending_results",
-        "Results on disk that the broker has not acknowledged.",
-        outbox.pending,
-    )
-    yield GaugeMetricFamily("appliance_outbox_pending_bytes", "Size of those results.", outbox.pending_bytes)
-    yield GaugeMetricFamily(
-        "appliance_outbox_oldest_age_seconds", "Age of the oldest of those results.", outbox.oldest_age_s
-    )
-    yield CounterMetricFamily(
-        "appliance_outbox_recorded", "Results recorded on disk since the line started.", outbox.recorded_total
-    )
-    yield CounterMetricFamily(
-        "appliance_outbox_lost",
-        "Results that could not be kept; each is named in a gap message.",
-        outbox.lost_total,
-    )
-
-
-def _mqtt(mqtt: MqttStatus) -> Iterator[Metric]:
-    yield GaugeMetricFamily("appliance_mqtt_connected", "1 while the broker is connected.", mqtt.connected)
-    yield CounterMetricFamily(
-        "appliance_mqtt_connects",
-        "Connections made since the gateway started; many in an hour: two boxes share one client id.",
-        mqtt.connects_total,
-    )
-    yield CounterMetricFamily(
-        "appliance_mqtt_acknowledged",
-        "Messages acknowledged by the broker since the gateway started.",
-        mqtt.acknowledged_total,
-    )

@@ -68,6 +68,7 @@ dd { margin: 0; font-size: 19px; font-weight: 600; font-variant-numeric: tabular
 .NotOK { background: var(--bad); }
 .Undefined { background: var(--undefined); }
 .note { margin: 12px 0 0; font-size: 13px; color: var(--soft); }
+.note.bad { color: var(--bad); }
 h3 + .note { margin: -8px 0 14px; }
 .note + dl { margin-top: 14px; }
 .scroll { overflow-x: auto; }
@@ -221,14 +222,27 @@ _BODY: Final = """
   <h2>Results on disk</h2>
   {% if outbox %}
   <dl>
-    <div><dt>recorded</dt><dd>{{ outbox.recorded }}</dd></div>
-    <div><dt>to deliver</dt><dd>{{ outbox.pending }}</dd></div>
+    <div><dt>to deliver</dt><dd{% if outbox.is_filling %} class="bad"{% endif %}>{{ outbox.pending }}</dd></div>
     <div><dt>oldest of them</dt><dd>{{ outbox.oldest }}</dd></div>
+    <div><dt>recorded</dt><dd>{{ outbox.recorded }}</dd></div>
     <div><dt>lost</dt><dd{% if outbox.has_lost %} class="bad"{% endif %}>{{ outbox.lost }}</dd></div>
   </dl>
+  {% if outbox.max %}
+  {% set waits = "NotOK" if outbox.is_filling else "NotDecidable" %}
+  <div class="bar">
+    {%- if outbox.pending != "0" %}<i class="{{ waits }}" style="width: {{ outbox.share }}%"></i>{% endif %}
+    {%- if outbox.kept != "0" %}<i class="OK" style="width: {{ outbox.kept_share }}%"></i>{% endif %}</div>
+  <div class="key">
+    <span><i class="{{ waits }}"></i>to deliver {{ outbox.size }}</span>
+    <span><i class="OK"></i>kept {{ outbox.kept_size }}</span><span>of {{ outbox.max }}</span>
+  </div>
+  {% endif %}
   {% if outbox.problem %}<p class="note bad">{{ outbox.problem }}</p>
   {% elif not outbox.accepting %}<p class="note bad">Results cannot be recorded at present.</p>{% endif %}
-  <p class="note">What is to be delivered takes {{ outbox.size }}.</p>
+  <p class="note">
+    {%- if outbox.kept == "0" %}None are kept that the broker has acknowledged.
+    {%- else %}{{ outbox.kept }} that the broker has acknowledged are kept, the oldest for {{ outbox.kept_age }}.
+    {%- endif %}</p>
   {% else %}<p class="none">The line has not reported them.</p>{% endif %}
 </section>
 <section>
@@ -236,11 +250,35 @@ _BODY: Final = """
   {% if mqtt %}
   <h3><span class="{{ "good" if mqtt.connected else "wrong" }}">
     {{- "connected" if mqtt.connected else "not connected" }}</span><i>{{ mqtt.broker }}</i></h3>
-  {% if mqtt.problem %}<p class="note">{{ mqtt.problem }}</p>{% endif %}
+  {% if mqtt.problem %}<p class="note bad">{{ mqtt.problem }}</p>{% endif %}
+  <dl>
+    <div><dt>taken</dt><dd>{{ mqtt.taken }}</dd></div>
+    <div><dt>last minute</dt><dd>{{ mqtt.rate }}</dd></div>
+    <div><dt>refused</dt><dd{% if mqtt.has_refused %} class="bad"{% endif %}>{{ mqtt.refused }}</dd></div>
+  </dl>
+  {% if mqtt.since %}<p class="note">Connected since {{ mqtt.since }}.</p>{% endif %}
+  {% for notice in mqtt.notices %}<p class="note">{{ notice }}.</p>{% endfor %}
+  {% if mqtt.unheard %}<p class="note">Nobody subscribed to {{ mqtt.unheard }} of the results taken.</p>{% endif %}
   {% else %}<p class="none">The publisher has not reported.</p>{% endif %}
   {% if started %}<p class="note">The line runs since {{ started }} and holds {{ memory }} of memory.</p>{% endif %}
 </section>
 </div>
+
+{% if consumers %}
+<section>
+  <h2>Readers that confirm</h2>
+  <div class="scroll"><table>
+  <tr><th>reader</th><th>camera</th><th>confirmed up to</th><th>not confirmed</th><th>behind</th></tr>
+  {% for one in consumers %}
+  <tr>
+    <td><span class="{{ "wrong" if one.is_late else "good" }}">{{ one.name }}</span></td>
+    <td>{{ one.camera }}</td><td>{{ one.sequence or "never heard of" }}</td><td>{{ one.results }}</td>
+    <td{% if one.is_late %} class="bad"{% endif %}>{{ one.behind }}</td>
+  </tr>
+  {% endfor %}
+  </table></div>
+</section>
+{% endif %}
 
 <section>
   <h2>For programs</h2>

@@ -249,12 +249,20 @@ class Gateway:
                 problem=state.problem,
                 acknowledged_total=state.published_total,
                 connects_total=self._connects_total,
+                connected_since=_rfc3339(state.since) if state.connected else None,
+                refused_total=state.refused_total,
+                unheard_total=state.unheard_total,
+                taken_per_s=round(state.taken_per_s, 1),
+                notices=state.notices,
             )
         )
         reasons = []
         if state.problem is not None:
             code = "BROKER_REFUSES" if state.connected else "BROKER_AWAY"
             reasons.append(Reason(DeviceHealth.MAINTENANCE_REQUIRED, code, "mqtt", state.problem))
+        reasons += [
+            Reason(DeviceHealth.MAINTENANCE_REQUIRED, "BROKER_NOTICE", "mqtt", notice) for notice in state.notices
+        ]
         self._board.set_reasons("mqtt", reasons)
         self._publish_health()
 

@@ -53,7 +53,14 @@ def line():
             ModelStatus("surface", 7, "END", "golden sample 3 scored 0.41 instead of 0.97", None, None, "sha256:77"),
             ModelStatus("surface", 8, "AVAILABLE", None, "litert", "the fastest that agrees", "sha256:88"),
         ],
-        outbox=OutboxStatus(True, None, 12, 14_220, 0.4, 82_397, 2),
+        outbox=OutboxStatus(
+            *(True, None, 12, 14_220, 0.4, 82_397, 2),
+            kept=4_300,
+            kept_bytes=5_100_000,
+            kept_age_s=259_200,
+            max_bytes=2 * 1024**3,
+            state="RECORDING",
+        ),
         resident_bytes=412_000_000,
         takes_parts=True,
     )

@@ -7,6 +7,7 @@ import pytest
 from appliance.api.board import MqttStatus
 from appliance.api.health import create_app
 from appliance.health import DeviceHealth, Reason
+from appliance.outbox.consumers import Confirmed, ConsumerLag
 
 LOST = Reason(DeviceHealth.FAILURE, "CAMERA_LOST", "camera/top", "The camera is gone; check its cable.")
 NO_BROKER = Reason(DeviceHealth.MAINTENANCE_REQUIRED, "MQTT_NOT_CONNECTED", "mqtt", "The broker does not answer.")
@@ -22,7 +23,7 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
     report = answer.json
     assert set(report) == {
         *("device_health", "since", "reasons", "station", "version"),
-        *("line", "models", "cameras", "groups", "outbox", "mqtt"),
+        *("line", "models", "cameras", "groups", "outbox", "mqtt", "consumers"),
     }
     assert (report["device_health"], report["reasons"]) == ("NORMAL", [])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", report["since"])
@@ -67,6 +68,11 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
         "oldest_age_ms": 400.0,
         "recorded_total": 82_397,
         "lost_total": 2,
+        "kept": 4_300,
+        "kept_bytes": 5_100_000,
+        "kept_age_ms": 259_200_000,
+        "max_bytes": 2_147_483_648,
+        "state": "RECORDING",
     }
     assert report["mqtt"] == {
         "connected": True,
@@ -74,7 +80,29 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
         "problem": None,
         "acknowledged_total": 5,
         "connects_total": 1,
+        "connected_since": None,
+        "refused_total": 0,
+        "unheard_total": 0,
+        "taken_per_s": 0.0,
+        "notices": [],
     }
+    assert report["consumers"] == []
+
+
+def test_healthz_tells_how_far_behind_each_consumer_is(box, line):
+    box.reports(line)
+    behind = ConsumerLag("historian", "top", 40, 12.5, is_late=False, confirmed=Confirmed("0193", 41_207))
+    box.board.consumers_reported([behind, ConsumerLag("mes", "top", 900, 720, is_late=True, confirmed=None)])
+    historian, mes = box.ask("/healthz").json["consumers"]
+    assert historian == {
+        "consumer": "historian",
+        "camera": "top",
+        "results": 40,
+        "behind_ms": 12_500,
+        "is_late": False,
+        "confirmed": {"stream": "0193", "sequence": 41_207},
+    }
+    assert (mes["is_late"], mes["confirmed"]) == (True, None)
 
 
 @pytest.mark.parametrize("health", DeviceHealth)

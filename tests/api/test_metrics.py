@@ -5,6 +5,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from appliance.api.board import MqttStatus
 from appliance.health import DeviceHealth, Reason
+from appliance.outbox.consumers import ConsumerLag
 from appliance.status import LATENCY_BUCKETS_MS, STAGES, Histogram
 
 
@@ -84,8 +85,27 @@ def test_each_model_version_has_one_state_and_its_engine(box, line, scrape):
 
 def test_outbox_mqtt_memory_and_cameras_are_told(box, line, scrape):
     box.reports(line)
-    box.board.mqtt_reported(MqttStatus(connected=True, broker="b:1883", acknowledged_total=7, connects_total=2))
+    box.board.mqtt_reported(
+        MqttStatus(
+            connected=True,
+            broker="b:1883",
+            acknowledged_total=7,
+            connects_total=2,
+            refused_total=3,
+            unheard_total=1,
+            taken_per_s=812.5,
+        )
+    )
     now = scrape()
+    assert value(now, "appliance_outbox_state", state="RECORDING") == 1
+    assert value(now, "appliance_outbox_kept_results") == 4_300
+    assert value(now, "appliance_outbox_kept_bytes") == 5_100_000
+    assert value(now, "appliance_outbox_kept_oldest_age_seconds") == 259_200
+    assert value(now, "appliance_outbox_max_bytes") == 2 * 1024**3
+    assert value(now, "appliance_mqtt_acknowledged", "appliance_mqtt_acknowledged_total") == 7
+    assert value(now, "appliance_mqtt_acknowledged_per_second") == 812.5
+    assert value(now, "appliance_mqtt_refused", "appliance_mqtt_refused_total") == 3
+    assert value(now, "appliance_mqtt_unheard", "appliance_mqtt_unheard_total") == 1
     assert value(now, "appliance_outbox_pending_results") == 12
     assert value(now, "appliance_outbox_pending_bytes") == 14_220
     assert value(now, "appliance_outbox_oldest_age_seconds") == 0.4
@@ -98,6 +118,22 @@ def test_outbox_mqtt_memory_and_cameras_are_told(box, line, scrape):
     assert value(now, "appliance_camera_state", camera="top", state="frozen") == 0
     assert value(now, "appliance_info", version="1.2.3", station="line3-box1") == 1
     assert value(now, "appliance_gateway_process_resident_memory_bytes") > 1_000_000
+
+
+def test_each_consumers_lag_is_told(box, line, scrape):
+    box.reports(line)
+    assert "appliance_consumer_late" not in scrape()
+    box.board.consumers_reported(
+        [
+            ConsumerLag("mes", "top", 900, 720.5, is_late=True, confirmed=None),
+            ConsumerLag("mes", "side", 0, 0, is_late=False, confirmed=None),
+        ]
+    )
+    now = scrape()
+    assert value(now, "appliance_consumer_unconfirmed_results", consumer="mes", camera="top") == 900
+    assert value(now, "appliance_consumer_behind_seconds", consumer="mes", camera="top") == 720.5
+    assert value(now, "appliance_consumer_late", consumer="mes", camera="top") == 1
+    assert value(now, "appliance_consumer_late", consumer="mes", camera="side") == 0
 
 
 def test_a_line_that_does_not_report_has_no_figures_that_look_alive(box, line, scrape):

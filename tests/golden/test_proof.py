@@ -181,7 +181,6 @@ class Line:
             used=frozenset({"surface"}),
             sources=self.models.problems(),
             outbox=OutboxStatus(True, None, 0, 0, 0.0, 0, 0),
-            outbox_max_bytes=1,
             gateway=None,
             surface=None,
             config=None,
