@@ -213,3 +213,57 @@ def test_continuous_integration_runs_what_everybody_runs(clone):
     shutil.copy(CHECKOUT / ".ci" / "run", clone / ".ci")
     done = subprocess.run(["bash", ".ci/run"], cwd=clone, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.splitlines()[-1] == "pytest"
+
+
+# Mosquitto lies in /usr/sbin.
+WITHOUT_MOSQUITTO = (*WITH_PRIVATE_MOUNTS, "sh", "-c", 'mount --bind /usr/bin /usr/sbin && exec "$@"', "_")
+
+
+def put_pip(clone: Path, body: str) -> None:
+    (packages,) = (clone / ".venv" / "lib").glob("python3*/site-packages")
+    (packages / "pip.py").write_text(f"import pathlib, sys\n{body}\n")
+    for place in (clone / ".venv", packages):
+        place.chmod(0o777)
+
+
+@as_root
+def test_who_may_not_install_gets_a_broker_in_python_once(clone, as_nobody):
+    fill(clone, "demo")
+    put_pip(clone, "print(*sys.argv)\n(pathlib.Path(__file__).parent / 'amqtt').mkdir()")
+    first, second = (deploy(clone, "demo", "--parts", "3", before=(*WITHOUT_MOSQUITTO, *as_nobody)) for _ in "ab")
+    assert (first.returncode, first.stdout) == (0, "demo --parts 3\n")
+    assert first.stderr.splitlines() == [
+        "Mosquitto is not installed and only root could do that, so the broker is amqtt, a Python package:",
+        "[1/1] Python package: amqtt",
+    ]
+    assert (second.returncode, second.stdout, second.stderr) == (0, "demo --parts 3\n", "")
+
+
+@as_root
+def test_a_broker_in_python_that_cannot_be_fetched_is_one_sentence(clone, as_nobody):
+    fill(clone, "demo")
+    put_pip(clone, "sys.exit('Temporary failure in name resolution')")
+    done = deploy(clone, "demo", before=(*WITHOUT_MOSQUITTO, *as_nobody))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("deploy/demo: No package server answers:")
+
+
+@as_root
+def test_who_asks_for_mosquitto_and_may_not_install_it_is_told(clone, as_nobody):
+    fill(clone, "demo")
+    done = deploy(clone, "demo", "--broker", "mosquitto", before=(*WITHOUT_MOSQUITTO, *as_nobody))
+    assert (done.returncode, done.stderr) == (
+        1,
+        "deploy/demo: Not everything needed is here: as root, run 'apt install mosquitto', then start this again.\n",
+    )
+
+
+def test_the_python_broker_comes_on_request(clone):
+    fill(clone, "demo")
+    put_pip(clone, "(pathlib.Path(__file__).parent / 'amqtt').mkdir()")
+    done = deploy(clone, "demo", "--broker=amqtt")
+    assert (done.returncode, done.stdout) == (0, "demo --broker=amqtt\n")
+    assert done.stderr.splitlines() == [
+        "The broker that was asked for is a Python package:",
+        "[1/1] Python package: amqtt",
+    ]
