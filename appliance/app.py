@@ -386,7 +386,11 @@ class App:
             oldest_age_s=depth.oldest_age_s or 0.0,
             recorded_total=self._outbox.recorded_total,
             lost_total=self._outbox.lost_total,
+            kept=depth.kept_rows,
+            kept_bytes=depth.kept_bytes,
+            kept_age_s=depth.oldest_kept_age_s,
             max_bytes=int(self._config.outbox.max_bytes),
+            state=self._outbox.state.name,
         )
 
 

@@ -77,6 +77,7 @@ th { text-align: left; font-size: 12px; font-weight: 500; color: var(--soft); pa
 td { border-top: 1px solid var(--rule); padding: 8px 18px 8px 0; vertical-align: top; }
 td:last-child, th:last-child { padding-right: 0; min-width: 220px; }
 .ended td { color: var(--soft); }
+.few td:last-child, .few th:last-child { min-width: 0; }
 .links { width: auto; }
 .links td { border: 0; padding-block: 3px; }
 .links a { color: inherit; }
@@ -267,7 +268,7 @@ _BODY: Final = """
 {% if consumers %}
 <section>
   <h2>Readers that confirm</h2>
-  <div class="scroll"><table>
+  <div class="scroll"><table class="few">
   <tr><th>reader</th><th>camera</th><th>confirmed up to</th><th>not confirmed</th><th>behind</th></tr>
   {% for one in consumers %}
   <tr>

@@ -12,6 +12,7 @@ from appliance.outbox.database import Limits
 from appliance.outbox.intake import Intake
 from appliance.outbox.numbering import Entry
 from appliance.outbox.row import GAP_TOPIC, Recorded
+from appliance.outbox.states import State
 from appliance.outbox.writer import Writer
 
 OUTBOX_MIN_BYTES: Final = 4 * 1024**2
@@ -118,6 +119,11 @@ class Outbox:
             _age_s(stored.oldest_kept_utc_ns),
             stored.used_bytes,
         )
+
+    @property
+    def state(self) -> State:
+        """The writer's, at this moment."""
+        return self._writer.state
 
     @property
     def recorded_total(self) -> int:
