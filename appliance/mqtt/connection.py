@@ -29,8 +29,6 @@ from appliance.mqtt.credentials import password, tls_context
 from appliance.mqtt.errors import BrokerUnreachable
 from appliance.mqtt.properties import packed
 
-BINARY: Final = "application/octet-stream"
-"""The content type of what is no text: without it, subscribers that speak MQTT 5 are told that it is UTF-8."""
 _NOBODY_LISTENS: Final = 0x10
 _TAKEN_OVER: Final = 0x8E
 _DISCONNECT_WITH_WILL: Final = 0x04

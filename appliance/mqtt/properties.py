@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+BINARY: Final = "application/octet-stream"
+"""The content type of what is no text."""
 _UTF_8: Final = b"\x01\x01"
 """Payload format indicator: the payload is text."""
 _CONTENT_TYPE: Final = b"\x03"
@@ -29,7 +31,10 @@ def packed(attributes: Mapping[str, str] | None, content_type: str | None, corre
 
 @lru_cache(maxsize=16)
 def _beginning(content_type: str | None) -> bytes:
-    return _UTF_8 if content_type is None else _UTF_8 + _CONTENT_TYPE + _sized(content_type.encode())
+    if content_type is None:
+        return _UTF_8
+    named = _CONTENT_TYPE + _sized(content_type.encode())
+    return named if content_type == BINARY else _UTF_8 + named
 
 
 @lru_cache(maxsize=256)

@@ -9,8 +9,9 @@ from typing import Final
 
 from appliance.backoff import Backoff
 from appliance.mqtt.config import MqttConfig
-from appliance.mqtt.connection import BINARY, Closed, Event, Leaving, Opened, Will
+from appliance.mqtt.connection import Closed, Event, Leaving, Opened, Will
 from appliance.mqtt.link import Link
+from appliance.mqtt.properties import BINARY
 from appliance.sparkplug.bdseq import SessionNumbers
 
 _MOVE_FIRST_S: Final = 0.5
