@@ -70,10 +70,17 @@ class _Export:
         self._gaps = 0
         self._numbers_in_gaps = 0
         self._formulas = 0
-        self._rechecked = 0
 
     def write(self, sheet: Sheet) -> None:
         """From the first to the last. Raises: ResultsError, OutboxError, OSError."""
+        try:
+            self._write(sheet)
+            sheet.finish()
+        except BaseException:
+            sheet.abandon()
+            raise
+
+    def _write(self, sheet: Sheet) -> None:
         progress = HowFar("results", self._source.about())
         for one in self._source.every(self._chosen):
             if one.topic == GAP_TOPIC:
@@ -86,7 +93,6 @@ class _Export:
                 self.results += 1
                 self._formulas += looks_like_a_formula(one)
                 progress.at(self.results)
-        sheet.finish()
         progress.done()
 
     def tell(self, where: str, kind: str, rechecks: Rechecks | None) -> None:

@@ -8,20 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.config import load_config
-from appliance.outbox.opening import current
+from appliance.outbox.files import current
 from appliance.results.errors import ResultsError
 
 
 def of_config(config: Path) -> Path:
     """Of the box with this operator's file. Raises: ConfigError, ResultsError."""
     folder = load_config(config).outbox_folder
-    _require(folder, f"the outbox that {config} names, {folder},")
+    _require(folder, f"{folder}, the outbox of {config}")
     return folder
 
 
 def of_copy(folder: Path) -> Path:
     """A folder named by a person. Raises: ResultsError."""
-    _require(folder, f"{folder}")
+    _require(folder, str(folder))
     return folder
 
 
@@ -50,27 +50,23 @@ def readable(folder: Path) -> Iterator[Path]:
         yield Path(copy)
 
 
-def _require(folder: Path, what: str) -> None:
+def _require(folder: Path, name: str) -> None:
     try:
-        found = current(folder)
         is_there = folder.is_dir()
+        found = current(folder) if is_there else None
         if is_there:
-            next(os.scandir(folder), None)
+            list(folder.iterdir())  # glob() says nothing of a folder that may not be read
     except PermissionError as error:
-        raise _not_allowed(what) from error
+        raise _not_allowed(name) from error
     except OSError as error:
-        raise ResultsError(f"{what} cannot be read ({error.strerror}).") from error
+        raise ResultsError(f"{name}, cannot be read ({error.strerror}).") from error
     if not is_there:
-        raise ResultsError(f"There is no folder {what}: results are recorded once the line has run.")
+        raise ResultsError(f"There is no folder {name}: it is made when the line runs for the first time.")
     if found is None:
-        raise ResultsError(
-            f"There is no results-N.db in {what.rstrip(',')}: is it an outbox folder, and did the line run?"
-        )
+        raise ResultsError(f"There is no results-N.db in {name}: is it an outbox folder, and did the line run?")
     if not os.access(found, os.R_OK):
-        raise _not_allowed(what)
+        raise _not_allowed(name)
 
 
-def _not_allowed(what: str) -> ResultsError:
-    return ResultsError(
-        f"You may not read {what.rstrip(',')}: run it as root, or as a member of the appliance's group."
-    )
+def _not_allowed(name: str) -> ResultsError:
+    return ResultsError(f"You may not read {name}: run it as root, or as a member of the appliance's group.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.outbox import consumers, opening, watermark
+from appliance.outbox import consumers, files, watermark
 from appliance.outbox.consumers import Confirmed
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.history import Holding, StreamSpan
@@ -64,10 +64,10 @@ class Lookout:
     def look(self) -> Look:
         """Milliseconds. Raises: OutboxError."""
         with in_our_words(f"The outbox folder {self._folder}"):
-            path = opening.current(self._folder)
+            path = files.current(self._folder)
             acknowledged = watermark.read(self._folder)
             confirmed = consumers.read(self._folder).confirmed
-            damaged = [path.name for path in opening.damaged_files(self._folder)]
+            damaged = [path.name for path in files.damaged_files(self._folder)]
             file_bytes = 0 if path is None else _bytes(path) + _bytes(path.with_name(f"{path.name}-wal"))
         holding = self._rows.history.holding()
         at_ns, at_utc_ns = time.monotonic_ns(), time.time_ns()

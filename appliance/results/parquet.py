@@ -37,7 +37,8 @@ class Parquet:
     def __init__(self, out: BinaryIO, columns: Sequence[Column]) -> None:
         self._columns = columns
         self._schema = pa.schema([(column.name, _TYPES[column.kind]) for column in columns])
-        self._writer = parquet.ParquetWriter(out, self._schema, compression="zstd")
+        self._sink = _Sink(out)
+        self._writer = parquet.ParquetWriter(pa.PythonFile(self._sink, mode="w"), self._schema, compression="zstd")
         self._values: list[list[Any]] = [[] for _ in columns]
 
     def write(self, one: Message) -> bool:
@@ -56,6 +57,11 @@ class Parquet:
             self._write_group()
         self._writer.close()
 
+    def abandon(self) -> None:
+        """It writes a file's foot also where nobody wants it any more."""
+        self._sink.is_open = False
+        self._writer.close()
+
     def _write_group(self) -> None:
         try:
             arrays = [pa.array(values, field.type) for values, field in zip(self._values, self._schema, strict=True)]
@@ -64,6 +70,21 @@ class Parquet:
         self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=_GROUP_ROWS)
         for values in self._values:
             values.clear()
+
+
+class _Sink:
+    """What pyarrow writes to."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self.is_open = True
+        self.closed = False
+
+    def write(self, data: bytes) -> int:
+        return self._out.write(data) if self.is_open else len(data)
+
+    def flush(self) -> None:
+        """The file is flushed by its owner."""
 
 
 def _typed(column: Column, value: Any) -> Any:

@@ -1,7 +1,6 @@
 """Ways to write results down: JSON lines and CSV. Parquet has a module of its own, for it needs pyarrow."""
 
 import csv
-import io
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Protocol
 
@@ -21,6 +20,9 @@ class Sheet(Protocol):
     def finish(self) -> None:
         """After the last; `out` stays open. Raises OSError."""
 
+    def abandon(self) -> None:
+        """Instead of finish(), where it failed: nothing is written any more."""
+
 
 class JsonLines:
     """Each message byte for byte; with `recheck` at its end where it was rechecked."""
@@ -39,14 +41,16 @@ class JsonLines:
     def finish(self) -> None:
         """Nothing is held back."""
 
+    def abandon(self) -> None:
+        """Nothing is held back."""
+
 
 class Csv:
     """UTF-8, a heading, lines end with a line feed (RFC 4180 but for that); empty: not there."""
 
     def __init__(self, out: BinaryIO, columns: Sequence[Column]) -> None:
-        self._text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=False)
         self._columns = columns
-        self._rows = csv.writer(self._text, lineterminator="\n")
+        self._rows = csv.writer(_Utf8(out), lineterminator="\n")
         self._rows.writerow([column.name for column in columns])
 
     def write(self, one: Message) -> bool:
@@ -57,9 +61,20 @@ class Csv:
         return True
 
     def finish(self) -> None:
-        """All of it to `out`."""
-        self._text.flush()
-        self._text.detach()
+        """Nothing is held back."""
+
+    def abandon(self) -> None:
+        """Nothing is held back."""
+
+
+class _Utf8:
+    """What csv writes to. A TextIOWrapper would write what it holds when it is collected, wherever that is."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, text: str) -> int:
+        return self._out.write(text.encode())
 
 
 def _text(column: Column, value: Any) -> Any:

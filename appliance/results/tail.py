@@ -9,8 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, Protocol
 
+from appliance.outbox.files import current
 from appliance.outbox.history import Selection
-from appliance.outbox.opening import current
 from appliance.outbox.row import GAP_TOPIC
 from appliance.results.message import Message
 from appliance.results.pretty import Pretty
@@ -80,13 +80,13 @@ class _View:
         """For ever: each further one, at most about 0.1 s after it is on the disk."""
         seen, read_s, name = _times(folder), 0.0, current(folder)
         while True:
+            if current(folder) != name:
+                name = current(folder)
+                self._show.notice(f"the outbox is another file now: {name and name.name}")
             while self._show_all(self._rows.after(self._row, self._chosen)):
                 pass
             sys.stdout.flush()
             read_s = time.monotonic()
-            if current(folder) != name:
-                name = current(folder)
-                self._show.notice(f"the outbox is another file now: {name and name.name}")
             before = seen
             while seen == before and time.monotonic() - read_s < _UNASKED_S:
                 time.sleep(_POLL_S)

@@ -85,12 +85,12 @@ def leave_standard_output() -> None:
 class HowFar:
     """A line on a terminal, drawn again some times a second; elsewhere nothing."""
 
-    def __init__(self, what: str, total: int | None, out: TextIO = sys.stderr) -> None:
+    def __init__(self, what: str, total: int | None) -> None:
         """`total`: about how many there will be, where that is known."""
         self._what = what
         self._total = total
-        self._out = out
-        self._is_shown = out.isatty()
+        self._out = sys.stderr
+        self._is_shown = self._out.isatty()
         self._drawn_s = time.monotonic()
         self._has_drawn = False
 
