@@ -36,6 +36,7 @@ log_dest stderr
 log_type error
 log_type warning
 log_type notice
+log_type information
 """
 
 
@@ -79,6 +80,9 @@ def choose(wanted: BrokerKind | None = None) -> BrokerKind:
             "cannot be."
         )
     return found
+
+
+_LISTENS: Final = {BrokerKind.MOSQUITTO: b" running\n", BrokerKind.AMQTT: b" bind to 127.0.0.1:"}
 
 
 class Broker:
@@ -145,16 +149,12 @@ class Broker:
         return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
 
     def _wait(self) -> None:
+        """Its own word counts: on its port somebody else might answer."""
         limit = time.monotonic() + _START_S
-        while time.monotonic() < limit:
-            if self._process is None or self._process.poll() is not None:
-                break
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
+        while time.monotonic() < limit and self._process is not None and self._process.poll() is None:
+            if _LISTENS[self.kind] in self.log.read_bytes():
                 return
+            time.sleep(0.02)
         raise BrokerError(f"The demo's broker {self.kind.value} did not start; its log is {self.log}.")
 
 
