@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,8 @@ class Follower:
         self._reader = Reader(folder)
         self._history = History(folder)
         self._told = 0
+        self._lately: deque[tuple[float, int]] = deque(maxlen=BACKLOG_MAX)
+        """(When it was told, the row before it)."""
         self.newest = 0
         """No row above it is known of."""
 
@@ -63,14 +66,20 @@ class Follower:
         """There are parts that were not told."""
         return self._told < self.newest
 
+    def rewind(self, since_s: float) -> None:
+        """What was told since then may not have been heard: it counts as not told."""
+        while self._lately and self._lately[-1][0] >= since_s:
+            _, self._told = self._lately.pop()
+
     def tail(self) -> list[Part]:
         """The newest parts, told or not, oldest first. Raises: OutboxError."""
         rows = self._reader.after(max(0, self.newest - _TAIL), _TAIL)
         return [_part(row) for row in rows if row.topic != GAP_TOPIC]
 
-    def next(self) -> Iterator[Part]:
+    def next(self, now_s: float) -> Iterator[Part]:
         """Some of those that were not told; what was taken from here counts as told. Raises: OutboxError."""
         for row in self._reader.after(self._told, _PORTION):
+            self._lately.append((now_s, self._told))
             self._told = row.row
             self.newest = max(self.newest, row.row)
             if row.topic != GAP_TOPIC:

@@ -34,8 +34,10 @@ class Report:
 class Telling:
     """One thread makes all calls; problem() is for any."""
 
-    def __init__(self, node: Node, session: Session, follower: Follower) -> None:
+    def __init__(self, node: Node, session: Session, follower: Follower, unsure_s: float) -> None:
+        """`unsure_s`: what was told so shortly before a connection broke, or the host went, is told again."""
         self._node = node
+        self._unsure_s = unsure_s
         self._session = session
         self._follower = follower
         self._values: Mapping[str, Value] = {}
@@ -115,7 +117,7 @@ class Telling:
             return
         self._look_due_s = now.monotonic_s + _LOOK_S
         try:
-            for part in self._follower.next():
+            for part in self._follower.next(now.monotonic_s):
                 self._do(self._say(part, now))
         except OutboxError as error:
             self._outbox_problem = str(error)
@@ -148,8 +150,8 @@ class Telling:
             case Receipt(number):
                 self._unwritten.discard(number)
             case Closed():
-                self._unwritten.clear()
                 self._node.closed(now)
+                self._break_off()
 
     def _prepare_birth(self, now: Moment) -> None:
         """Births tell the newest part of each camera; what was missed is told behind them."""
@@ -169,13 +171,17 @@ class Telling:
             match output:
                 case Leave():
                     self._session.leave()
-                    self._unwritten.clear()
+                    self._break_off()
                 case Subscribe(topics) if self._session.is_open:
                     self._session.subscribe(topics)
                 case Say(topic, payload, qos) if self._session.is_open:
                     self._unwritten.add(self._session.publish(topic, payload, qos))
                 case _:
                     pass  # the connection has just ended; the node hears of it with the next event
+
+    def _break_off(self) -> None:
+        self._unwritten.clear()
+        self._follower.rewind(time.monotonic() - self._unsure_s)
 
     def _sentence(self, refused: Iterable[str]) -> str:
         return (

@@ -83,7 +83,7 @@ class SparkplugView:
         )
         known_as = f"{client_id(outbox_folder, station)}-spb"
         self._session = Session(mqtt, servers, known_as, outbox_folder, self._will)
-        self._telling = Telling(self._node, self._session, Follower(outbox_folder))
+        self._telling = Telling(self._node, self._session, Follower(outbox_folder), 1.5 * mqtt.keepalive_s)
         self._cameras = cameras
         self._wake, self._waker = socket.socketpair()
         self._wake.settimeout(0)
