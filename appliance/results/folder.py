@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from appliance.config import load_config
 from appliance.outbox.files import current
 from appliance.results.errors import ResultsError
 
 
 def of_config(config: Path) -> Path:
     """Of the box with this operator's file. Raises: ConfigError, ResultsError."""
+    from appliance.config import load_config  # half a second that a copied folder does not need
+
     folder = load_config(config).outbox_folder
     _require(folder, f"{folder}, the outbox of {config}")
     return folder

@@ -8,7 +8,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from appliance.config import load_config
 from appliance.results.folder import of_config
 from appliance.results.help import CONFIG
 from appliance.results.holding import Look, Lookout
@@ -43,6 +42,8 @@ def _place(options: argparse.Namespace) -> tuple[Path, int | None, float | None]
     if options.outbox is not None:
         return outbox_folder(options), None, None
     config_file = options.config or CONFIG
+    from appliance.config import load_config  # half a second that a copied folder does not need
+
     config = load_config(config_file)
     return of_config(config_file), int(config.outbox.max_bytes), config.outbox.keep_days
 
