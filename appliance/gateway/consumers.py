@@ -25,7 +25,12 @@ _log = logging.getLogger(__name__)
 LOOK_S: Final = 5.0
 GRACE_S: Final = 30.0
 """After a connection began: so long nobody is called late, for who was cut off with us has to catch up first."""
+_NEAR: Final = 1000
+"""Among so many numbers the first row that is left is found, whatever is missing before it."""
 _SAID_EVERY_S: Final = 60.0
+_SHARE: Final = 0.05
+_LOOK_MAX_S: Final = 60.0
+"""A look may take this share of the time, no more: with millions of results it comes less often."""
 
 Report = Callable[[Sequence[ConsumerLag], Sequence[Reason]], None]
 
@@ -134,8 +139,10 @@ class ConsumerWatch:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            began_s = time.monotonic()
             self.look()
-            self._stopping.wait(LOOK_S)
+            took_s = time.monotonic() - began_s
+            self._stopping.wait(min(_LOOK_MAX_S, max(LOOK_S, took_s / _SHARE)))
 
     # ---- what is found
 
@@ -184,8 +191,10 @@ class ConsumerWatch:
             self._believed[key] = said
 
     def _oldest(self, left: Sequence[StreamSpan]) -> Kept | None:
+        """The first that is left, by the index on numbers."""
         for one in left:
-            wanted = Selection(camera=one.camera, stream=one.stream, from_sequence=one.first)
+            last = min(one.last, one.first + _NEAR)
+            wanted = Selection(camera=one.camera, stream=one.stream, from_sequence=one.first, to_sequence=last)
             found = self._history.rows(wanted, limit=1)
             if found:
                 return found[0]

@@ -19,7 +19,8 @@ IN_MEMORY_MAX: Final = 200
 """Messages of one replay that wait in memory."""
 MISSING_MAX: Final = 500
 """Ranges named in the closing message; where there are more the replay ends there, and says from where to ask on."""
-_STRIDE_MAX: Final = 1 << 40
+_STRIDE_MAX: Final = 50_000
+"""Numbers at one look where there seems to be nothing; as many as the outbox' history finds by its index."""
 
 
 class ReplayState(str, Enum):

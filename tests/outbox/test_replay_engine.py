@@ -132,12 +132,20 @@ def test_what_is_not_there_any_more_or_not_yet_is_named():
     assert said["sent"] == 17
 
 
-def test_a_huge_hole_costs_few_looks():
+def test_a_long_hole_costs_few_looks():
     replays = Replays()
-    replays.begin(wanted(1, 10**12, held_last=10**12))
-    disk = Disk([*map(result_row, range(1, 50)), result_row(10**12)])
-    said = closing(carry_out(replays, disk))
-    assert said["missing"] == [[50, 10**12 - 1]]
+    replays.begin(wanted(1, 10**6, held_last=10**6))
+    disk = Disk([*map(result_row, range(1, 50)), result_row(10**6)])
+    looks = 0
+    while (one := replays.next_to_send()) is None or b'"verb"' not in one.payload:
+        if one is None:
+            disk.feed(replays)
+            looks += 1
+        else:
+            replays.sent(one)
+            replays.received(one.key)
+    assert looks < 100
+    assert json.loads(one.payload)["missing"] == [[50, 10**6 - 1]]
 
 
 def test_more_holes_than_a_message_can_name_end_it_with_where_to_go_on(monkeypatch):
