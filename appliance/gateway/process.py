@@ -29,6 +29,7 @@ from appliance.config import ApplianceConfig, load_config
 from appliance.figures import Interval
 from appliance.gateway import discovery
 from appliance.gateway.box import box_of
+from appliance.gateway.live_view import LiveView
 from appliance.gateway.subscribers import Subscribers, topics_of
 from appliance.health import DeviceHealth, Reason
 from appliance.link import Link, Message
@@ -80,6 +81,7 @@ class Gateway:
             box, config.outbox_folder, self._publisher.publish_retained_at, self._publisher.publish_once_at
         )
         self._subscribers = Subscribers(config, self._publisher, replays, self._board)
+        self._live_view = LiveView(config, self._board)
         self._access = Access(config.http.tokens_file, config.http.names)
         self._control = ControlClient(config.control_socket)
         self._deployments = Newest()
@@ -108,6 +110,7 @@ class Gateway:
         """Serve until the line says to drain, or is gone. Returns the process' exit code."""
         self._discovery.announce()
         self._publisher.start()
+        self._live_view.start()
         self._line_desk.start()
         self._subscribers.start()
         watching = self._start_deliveries() if self._config.delivered else None
@@ -171,6 +174,7 @@ class Gateway:
                 self._board.line_gone("The line's process is gone; systemd starts it again.")
                 self._publish_health()
                 self._publisher.stop(2.0)
+                self._live_view.stop(1.0)
                 return 1
             if message.kind == "drain":
                 return self._drain(int(message.body["row"]), float(message.body["timeout_s"]))
@@ -179,16 +183,19 @@ class Gateway:
     def _take(self, message: Message) -> None:
         if message.kind == "recorded":
             self._publisher.notify(int(message.body["row"]))
+            self._live_view.notify(int(message.body["row"]))
         elif message.kind == "status":
             status = LineStatus.from_json(json.dumps(message.body).encode())
             self._board.line_reported(status)
             self._publish_status(status)
+            self._live_view.reported(status)
         elif message.kind == "interval":
             self._publish_summary(Interval.from_json(message.body))
 
     def _tick(self) -> None:
         """Often, and cheap: the broker's state, and a server that could not start."""
         self._ask_publisher()
+        self._live_view.look()
         if self._http is not None and not self._http.running:
             logger.error("The HTTP server has ended by itself; it is started again.")
             self._http.stop()
@@ -201,8 +208,10 @@ class Gateway:
         """Deliver everything up to `row`, tell the line, leave the broker in good order."""
         limit = time.monotonic() + timeout_s
         self._publisher.notify(row)
+        self._live_view.notify(row)
         delivered = self._publisher.wait_acknowledged(row, max(0.0, limit - time.monotonic()))
         self._publisher.stop(2.0)
+        self._live_view.stop(1.0)
         return 0 if delivered else 1
 
     def _acknowledged(self, row: int) -> None:
