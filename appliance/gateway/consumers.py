@@ -128,6 +128,8 @@ class ConsumerWatch:
 
     def look(self) -> None:
         """Once: who is how far. Some milliseconds, more with many streams; start() does it every 5 s."""
+        if not self._names:
+            return
         try:
             lags, unconfirmed = self._measured()
         except OutboxError as error:
