@@ -10,7 +10,8 @@ from typing import Final
 from appliance.mqtt.topics import LEVEL_PATTERN
 
 JSON: Final = "application/json"
-TEXT: Final = "text/plain"
+RESERVED: Final = ("ack", "cmd", "deployment", "desired")
+"""First levels below the base topic that are no camera's and no group's: theirs would be taken for other messages."""
 
 
 class Direction(enum.Enum):
@@ -63,7 +64,7 @@ class Topic:
     @cached_property
     def _whole(self) -> "re.Pattern[str]":
         parts = re.split(r"\{([a-z_]+)\}", self.pattern)
-        level = LEVEL_PATTERN if self.root is Root.BASE else "[^/+#]+"
+        level = rf"(?!(?:{'|'.join(RESERVED)})/){LEVEL_PATTERN}" if self.root is Root.BASE else "[^/+#]+"
         return re.compile(
             "".join(f"(?P<{part}>{level})" if number % 2 else re.escape(part) for number, part in enumerate(parts))
         )
