@@ -81,8 +81,8 @@ class Link:
         self._part_ns = 0
         self._renewal_problem: str | None = None
         self._warned: tuple[str, ...] = ()
-        self._ends: list[tuple[str, datetime]] = []
-        """(What, when) of certificates."""
+        self._ends: dict[str, datetime] = {}
+        """What certificate -> when it ends."""
         self._address = f"{config.host}:{config.port}"
         self._connection: Connection | None = None
         self._began_ns = 0
@@ -111,8 +111,11 @@ class Link:
         found = [_OLD_PROTOCOL] if self._config.protocol == "3.1.1" else []
         if self._renewal_problem is not None:
             found.append(self._renewal_problem)
-        soon = datetime.now(timezone.utc) + _ENDS_SOON
-        found += [f"{what} ends on {end:%Y-%m-%d %H:%M} UTC: renew it" for what, end in self._ends if end < soon]
+        now = datetime.now(timezone.utc)
+        for what, end in tuple(self._ends.items()):
+            if end < now + _ENDS_SOON:
+                verb = "ends" if end > now else "has ended"
+                found.append(f"{what} {verb} on {end:%Y-%m-%d %H:%M} UTC: renew it")
         return tuple(found)
 
     def warn(self) -> None:
@@ -204,6 +207,7 @@ class Link:
     def _connect(self) -> None:
         self._began_ns = time.monotonic_ns()
         self._secrets = Secrets(self._config)  # as they are before the connection reads them
+        self._note_own_certificate()
         try:
             self._connection = Connection(self._config, self._client_id, self._will())
         except ApplianceError as error:
@@ -214,7 +218,9 @@ class Link:
         match event:
             case Opened():
                 self._problem = None
-                self._note_certificates()
+                self._renewal_problem = None
+                self._note_broker_certificate()
+                self.warn()
                 self._set_open(is_open=True)
                 _log.info("connected to the MQTT broker %s as %s", self._address, self._client_id)
             case Closed(end, problem):
@@ -230,17 +236,17 @@ class Link:
             case Granted() | Received():
                 pass
 
-    def _note_certificates(self) -> None:
-        self._renewal_problem = None
-        self._ends = []
+    def _note_own_certificate(self) -> None:
         tls = self._config.tls
-        own = None if tls is None or tls.certificate_file is None else end_of(tls.certificate_file)
-        if own is not None and tls is not None:
-            self._ends.append((f"This box's certificate for MQTT ({tls.certificate_file})", own))
+        end = None if tls is None or tls.certificate_file is None else end_of(tls.certificate_file)
+        self._ends = (
+            {} if end is None or tls is None else {f"This box's certificate for MQTT ({tls.certificate_file})": end}
+        )
+
+    def _note_broker_certificate(self) -> None:
         end = None if self._connection is None else self._connection.broker_certificate_end()
         if end is not None:
-            self._ends.append((f"The certificate of the MQTT broker {self._address}", end))
-        self.warn()
+            self._ends = {**self._ends, f"The certificate of the MQTT broker {self._address}": end}
 
     def _wants_to_part(self) -> bool:
         """Whether to leave now, to come back with what was renewed. First what is under way is answered."""

@@ -16,15 +16,12 @@ import pytest
 from outbox.brokers import BASE, DURABLE, Broker, Listener
 from outbox.conftest import settings
 from outbox.line import Line
-from outbox.messages import append, result
+from outbox.messages import append
 from running import free_port, until
 
 from appliance.mqtt import link
 from appliance.mqtt.config import MqttConfig
 from appliance.outbox import delivery
-from appliance.outbox.database import Limits
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import open_database
 from appliance.outbox.publisher import RETAINED_MAX_BYTES, Publisher
 
 
@@ -210,29 +207,6 @@ def test_without_a_broker_results_wait_and_then_all_arrive_in_order(open_outbox,
         finally:
             publisher.stop(5)
     broker.stop()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_backlog_of_days_drains_in_order_and_without_growing(folder, tmp_path):
-    """More than the 65,535 messages that MQTT can number."""
-    count = 80_000
-    database = open_database(folder, Limits(256 * 1024**2, drop_oldest=False))
-    for _ in range(count // 1000):
-        database.write([Entry("top", "result", result(pad="x" * 500)) for _ in range(1000)], 0)
-    database.close()
-    broker = Broker(tmp_path / "quick").start()
-    with closing(Listener(broker)) as listener:
-        command = [sys.executable, "-c", GATEWAY, str(folder), settings(broker).model_dump_json()]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE)
-        listener.wait(lambda it: len(it.heard) > 1000, "the beginning")
-        early = resident_bytes(child.pid)
-        listener.wait(lambda it: it.counts["top/result"] >= count, "all of it", 240)
-        late = resident_bytes(child.pid)
-        child.kill()
-        child.communicate()
-    assert listener.numbers() == list(range(1, count + 1))
-    assert late - early < 8 * 1024**2
 
 
 def resident_bytes(process):
