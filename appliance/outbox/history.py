@@ -188,8 +188,11 @@ class History:
             if following is None:
                 break
             end = min(last, following + _STRETCH_ROWS)
-            kept += self._whole(db.execute(scan, (following, end, *values, limit - len(kept))))
-            first = end + 1
+            room = limit - len(kept)
+            read = db.execute(scan, (following, end, *values, room)).fetchall()
+            kept += self._whole(read)
+            # One that is damaged is found and not kept: then there is more of this stretch.
+            first = read[-1][0] + 1 if len(read) == room else end + 1
         return kept
 
     def _whole(self, found: Iterable[Sequence[Any]]) -> list[Kept]:

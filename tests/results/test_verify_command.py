@@ -6,6 +6,7 @@ import sqlite3
 import pytest
 from results.boxes import box, payloads, recorded, result, results, shift
 
+from appliance.outbox import history
 from appliance.outbox.chain import digest
 from appliance.outbox.files import current
 
@@ -105,6 +106,17 @@ def test_a_row_that_is_not_what_was_written_is_found_on_the_box(folder, capfd):
     assert found["damaged_rows"] == 1
     assert results("verify", "--outbox", folder) == 1
     assert "1 rows in the file are not what was written" in capfd.readouterr().out
+
+
+def test_a_damaged_row_hides_no_other_one(folder, capfd, monkeypatch):
+    monkeypatch.setattr(history, "_STRETCH_ROWS", 1500)
+    recorded(folder, *shift(3000))
+    db = sqlite3.connect(current(folder))
+    db.execute("UPDATE rows SET payload = zeroblob(100) WHERE row = 500")
+    db.commit()
+    db.close()
+    found = verified(capfd, "--outbox", folder)
+    assert [(one["from_sequence"], one["to_sequence"]) for one in found["findings"]] == [(500, 500)]
 
 
 def test_rows_taken_from_the_end_are_missed(folder, capfd):
