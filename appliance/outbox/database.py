@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from appliance.outbox import highwater, marks, tables
+from appliance.outbox.amounts import Limits, Stored, Written
 from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.giving_way import delete_oldest, drop_oldest
@@ -26,10 +27,12 @@ _log = logging.getLogger(__name__)
 
 PORTION_ROWS: Final = 1000
 """Acknowledged rows dealt with in one transaction: a long backlog must not hold up the next part."""
-_PORTION_BESIDE_ROWS: Final = 250
-"""Kept rows deleted beside new ones that are recorded; more than those are, so that room is never short."""
+_MORE_THAN_NEW_ROWS: Final = 50
+"""Kept rows deleted beside new ones that are recorded, in excess of these, so that room is never short for long."""
 _RESERVED_AHEAD: Final = 100
-"""Numbers set aside at once in the high-water file: one more fsync for so many results."""
+"""Numbers set aside at once in the high-water file: two more fsyncs for so many results."""
+_RESERVED_AHEAD_OF_MANY: Final = 1000
+_MANY_ROWS: Final = 100
 _KEPT_FREE_BYTES: Final = 262_144
 """Of the outbox's limit, for gap messages and for the tables' own pages."""
 _SPARE_BYTES: Final = 2 * 1024**2
@@ -37,50 +40,6 @@ _SPARE_BYTES: Final = 2 * 1024**2
 _CHECKED_WHOLE_BYTES: Final = 32 * 1024**2
 """A larger file is looked through where it matters, as long as there is time: SQLite's own check cannot be hurried."""
 _CHECK_BLOCK_ROWS: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much disk the rows may take, and what then."""
-
-    max_bytes: int
-    drop_oldest: bool
-    """Give up the oldest waiting rows; otherwise take no more."""
-    keep_days: float = 7.0
-    """How long acknowledged rows stay where there is room for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What one transaction did."""
-
-    recorded: list[Recorded]
-    taken: int
-    """So many of the entries, from the front, are dealt with."""
-    lost: int
-    """Messages given up in it, named in gap messages; `Losses` among the entries were counted before."""
-    removed: int
-    """Rows fewer: too old, in the way, or given up."""
-    more: bool
-    """There is more to acknowledge or to delete, at once."""
-    unheard: int
-    """Of the removed: rows that a named consumer had not confirmed; there was no room for them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What the file holds, as of the last commit."""
-
-    waiting: int = 0
-    """Rows that the broker has not acknowledged."""
-    waiting_bytes: int = 0
-    kept: int = 0
-    """Rows that it has."""
-    kept_bytes: int = 0
-    used_bytes: int = 0
-    """Of the file's pages."""
-    oldest_waiting_utc_ns: int | None = None
-    oldest_kept_utc_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +156,7 @@ class Database:
 
         One transaction with one fsync, and rarely a second. When it returns, the rows survive a power cut.
         """
-        work = self._new_work(_PORTION_BESIDE_ROWS if entries else PORTION_ROWS)
+        work = self._new_work(len(entries) + _MORE_THAN_NEW_ROWS if entries else PORTION_ROWS)
         with in_our_words(f"The outbox {self.path}"), self._transaction():
             self._tidy(work, acknowledged)
             room = self._limit - self._used()
@@ -363,7 +322,7 @@ class Database:
         if work.removed:
             marks.prune(self._db)
         work.state.save(self._db)
-        self._reserve(work.state)
+        self._reserve(work.state, _RESERVED_AHEAD_OF_MANY if len(work.rows) > _MANY_ROWS else _RESERVED_AHEAD)
         return self._look(work.state)
 
     def _look(self, state: FileState) -> _Look:
@@ -392,11 +351,11 @@ class Database:
             work.unheard,
         )
 
-    def _reserve(self, state: FileState) -> None:
+    def _reserve(self, state: FileState, ahead: int) -> None:
         """See that the high-water file is never behind what was given out."""
         if all(one.next - 1 <= self._reserved.get(key, 0) for key, one in state.streams.items()):
             return
-        self._reserved = self._write_high_water(state, ahead=_RESERVED_AHEAD, in_use=self.path.name)
+        self._reserved = self._write_high_water(state, ahead=ahead, in_use=self.path.name)
 
     def _write_high_water(self, state: FileState, *, ahead: int, in_use: str | None) -> dict[tuple[str, str], int]:
         reserved = {key: one.next - 1 + ahead for key, one in state.streams.items()}

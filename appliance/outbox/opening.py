@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.outbox import highwater, smallfile, watermark
-from appliance.outbox.database import Database, Limits
+from appliance.outbox.amounts import Limits
+from appliance.outbox.database import Database
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.files import current, damaged_files, generation
@@ -79,13 +80,13 @@ def open_database(folder: Path, limits: Limits, clock: Clock | None = None) -> D
         return Database(folder, rebuilt, limits, clock)
 
 
-def rebuild(database: Database, folder: Path, why: str, limits: Limits) -> Database:
+def rebuild(database: Database, folder: Path, why: str, limits: Limits, clock: Clock | None = None) -> Database:
     """Replace a database that turned out damaged while in use. Raises DiskFull, DiskFailed."""
     database.close()
     with in_our_words(f"The outbox folder {folder}"):
         evidence = _Evidence(highwater.read(folder), watermark.read(folder))
     rebuilt = _rebuild(folder, database.path, evidence, why, limits)
-    return Database(folder, rebuilt, limits)
+    return Database(folder, rebuilt, limits, clock)
 
 
 def _open_trusted(

@@ -72,14 +72,12 @@ def numbered(fields: Mapping[str, Any], stream: str, sequence: int, prev: str | 
 
     Raises: TypeError, ValueError where `fields` is not JSON (NaN is not).
     """
-    placed: dict[str, Any] = {}
-    for name in ("schema_version", "result_id"):
-        if name in fields:
-            placed[name] = fields[name]
-    placed["stream"] = stream
-    placed["sequence"] = sequence
-    placed["prev"] = prev
-    return _encode(placed | {name: value for name, value in fields.items() if name not in placed}).encode()
+    ours = {"stream": stream, "sequence": sequence, "prev": prev}
+    message = {name: fields[name] for name in ("schema_version", "result_id") if name in fields}
+    message |= ours
+    message |= fields
+    message |= ours  # whatever the message says; each name stays in the place where it came first
+    return _encode(message).encode()
 
 
 def gap(stream: str, first: int, last: int, reason: str, prev: str | None = None, replaces: str | None = None) -> bytes:

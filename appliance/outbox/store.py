@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from appliance.mqtt.topics import is_level
-from appliance.outbox.database import Limits
+from appliance.outbox.amounts import Limits
 from appliance.outbox.intake import Intake
 from appliance.outbox.numbering import Entry
 from appliance.outbox.row import GAP_TOPIC, Recorded

@@ -9,8 +9,9 @@ from typing import Final
 
 from appliance.backoff import Backoff
 from appliance.outbox import consumers, watermark
+from appliance.outbox.amounts import Limits, Stored, Written
 from appliance.outbox.ballast import Ballast
-from appliance.outbox.database import Database, Limits, Stored, Written
+from appliance.outbox.database import Database
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError, OutboxFull
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.intake import Intake, Work
@@ -22,7 +23,7 @@ from appliance.outbox.states import Event, State, event_of, following
 
 _log = logging.getLogger(__name__)
 
-_GROUP_MAX: Final = 200
+_GROUP_MAX: Final = 500
 """Messages in one transaction: what came while the disk was busy with the last one."""
 _IDLE_S: Final = 1.0
 """After so long without a message, receipts are written down, and rows that are too old deleted, by themselves."""

@@ -7,7 +7,8 @@ import pytest
 from outbox.messages import result
 from running import until
 
-from appliance.outbox import highwater
+from appliance.outbox import highwater, tables
+from appliance.outbox.chain import digest
 from appliance.outbox.database import Database, Limits
 from appliance.outbox.errors import DiskFailed, OutboxDamaged
 from appliance.outbox.numbering import Entry
@@ -50,8 +51,8 @@ def filled(folder):
 
 
 def covered(rows, stream):
-    """The numbers of a stream that are there, and those that are named as lost."""
-    mine = [row for row in rows if row.stream == stream]
+    """The numbers of a stream that are there and that the broker does not have, and those that are named as lost."""
+    mine = [row for row in rows if row.stream == stream and row.row > 100]
     numbers = {row.sequence for row in mine if row.topic != GAP_TOPIC}
     gone = {n for row in mine if row.topic == GAP_TOPIC for n in range(row.sequence, row.through + 1)}
     return numbers, gone
@@ -94,7 +95,7 @@ def test_when_nothing_can_be_read_everything_not_acknowledged_is_named(filled, f
     assert covered(rows, old) == (set(), set(range(101, 301)))
     gap, new = rows
     assert json.loads(gap.payload) == {
-        "stream": old, "from_sequence": 101, "to_sequence": 300, "reason": "outbox_damaged",
+        "stream": old, "from_sequence": 101, "to_sequence": 300, "reason": "outbox_damaged", "prev": None,
     }  # fmt: skip
     assert (new.sequence, new.topic) == (1, "result")
     assert new.stream != old
@@ -142,13 +143,14 @@ def test_results_that_were_only_in_the_log_are_saved_too(folder):
     shutil.copytree(folder, folder.with_name("pulled"))  # as a power cut leaves it: the log is not in the file yet
     database.close()
     pulled = folder.with_name("pulled")
-    assert (pulled / "results-1.db").stat().st_size < 40 * 500 < (pulled / "results-1.db-wal").stat().st_size
+    assert (pulled / "results-1.db").stat().st_size < 40 * 550 < (pulled / "results-1.db-wal").stat().st_size
     mark = Watermark(pulled)
     mark.damaged("results-1.db")
     mark.flush()
-    numbers, gone = covered(reopen(pulled), stored(folder)[0].stream)
-    assert numbers == set(range(1, 41))
-    assert gone == set(range(41, 141)), "those that may have been"
+    rows = reopen(pulled)
+    assert [row.sequence for row in rows[:40]] == list(range(1, 41))
+    assert (rows[40].topic, rows[40].sequence, rows[40].through) == (GAP_TOPIC, 41, 140), "those that may have been"
+    assert rows[40].stream == rows[0].stream
 
 
 def test_a_lost_log_is_noticed(folder):
@@ -175,7 +177,8 @@ def test_an_older_copy_is_noticed_before_a_number_is_used_twice(filled, folder):
     old = stored(folder)[0].stream
     shutil.copy(copy, filled)
     rows = reopen(folder)
-    assert [row.stream for row in rows if row.stream == old] == [], "the broker has all of it"
+    assert [row.sequence for row in rows if row.stream == old] == list(range(1, 301)), "kept; the broker has them"
+    assert tables.acknowledged_in(current(folder)) == 500
     assert rows[-1].sequence == 1
     assert rows[-1].row > 500
 
@@ -196,7 +199,7 @@ def test_a_damaged_file_is_saved_also_without_the_small_files(filled, folder):
     mark.damaged("results-1.db")
     mark.flush()
     rows = reopen(folder)
-    assert covered(rows, before[0].stream) == (set(range(1, 301)) - {150}, {150})
+    assert covered(rows, before[0].stream) == (set(range(101, 301)) - {150}, {150})
     assert rows[-1].stream != before[0].stream
 
 
@@ -248,6 +251,7 @@ def test_a_flipped_bit_in_a_result_is_never_published(folder, open_outbox, publi
     listener.wait(lambda it: it.on("top/gap") and len(it.numbers()) >= 59, "the gap and the other results", 30)
     assert listener.on("top/gap")[0].json == {
         "stream": rows[0].stream, "from_sequence": 30, "to_sequence": 30, "reason": "outbox_damaged",
+        "prev": digest(rows[28].payload), "replaces": digest(rows[29].payload),
     }  # fmt: skip
     published = {one.payload for one in listener.on("top/result")}
     assert published == {row.payload for row in rows} - {rows[29].payload}

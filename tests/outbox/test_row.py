@@ -3,24 +3,24 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
+from appliance.outbox.chain import digest
 from appliance.outbox.row import GAP_SCHEMA_PATH, Row, from_disk, gap, new_stream, numbered
 
 
 def test_stream_and_sequence_follow_the_ids_and_the_rest_keeps_its_order():
     payload = numbered({"schema_version": 1, "result_id": "r", "station": "s", "verdict": "pass"}, "st", 7)
     assert payload == (
-        b'{"schema_version":1,"result_id":"r","stream":"st","sequence":7,"station":"s","verdict":"pass"}'
+        b'{"schema_version":1,"result_id":"r","stream":"st","sequence":7,"prev":null,"station":"s","verdict":"pass"}'
     )
 
 
 def test_numbers_are_given_here_whatever_the_message_says():
-    assert json.loads(numbered({"stream": "mine", "sequence": 99}, "st", 7)) == {"stream": "st", "sequence": 7}
+    message = json.loads(numbered({"stream": "mine", "sequence": 99, "prev": "mine"}, "st", 7, "sha256:00"))
+    assert message == {"stream": "st", "sequence": 7, "prev": "sha256:00"}
 
 
 def test_text_is_utf_8_and_not_escaped():
-    assert (
-        numbered({"label": "Kratzer, groß"}, "s", 1).decode() == '{"stream":"s","sequence":1,"label":"Kratzer, groß"}'
-    )
+    assert numbered({"label": "Kratzer, groß"}, "s", 1).decode().endswith('"label":"Kratzer, groß"}')
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}, "\ud800"])
@@ -31,8 +31,11 @@ def test_what_is_not_json_is_refused(value):
 
 def test_a_gap_obeys_its_schema():
     schema = json.loads(GAP_SCHEMA_PATH.read_text())
-    message = json.loads(gap(new_stream(), 3, 9, "outbox_full"))
+    link = digest(b"a record")
+    Draft202012Validator(schema).validate(json.loads(gap(new_stream(), 3, 9, "not_recorded", link)))
+    message = json.loads(gap(new_stream(), 3, 9, "outbox_full", None, link))
     Draft202012Validator(schema).validate(message)
+    assert message["replaces"] == link
     assert (message["from_sequence"], message["to_sequence"]) == (3, 9)
 
 

@@ -9,6 +9,7 @@ from outbox.messages import numbers, result, stored
 from running import until
 
 from appliance.inspection.result import SCHEMA_PATH
+from appliance.outbox.chain import digest
 from appliance.outbox.database import Database, Limits
 from appliance.outbox.numbering import Entry
 from appliance.outbox.opening import open_database
@@ -31,14 +32,13 @@ def test_results_are_numbered_from_one_in_the_order_they_came(open_outbox, folde
 
 def test_a_recorded_result_obeys_the_published_schema(open_outbox):
     schema = json.loads(SCHEMA_PATH.read_text())
-    assert {"stream", "sequence"} <= set(schema["required"])
+    assert {"stream", "sequence", "prev"} <= set(schema["required"])
     outbox = open_outbox()
     outbox.append("top", "result", result())
     outbox.record.wait(1)
     names = list(json.loads(outbox.record.payloads()[0]))
-    assert (
-        names[:5] == list(schema["properties"])[:5] == ["schema_version", "result_id", "stream", "sequence", "station"]
-    )
+    placed = ["schema_version", "result_id", "stream", "sequence", "prev"]
+    assert names[:5] == list(schema["properties"])[:5] == placed
 
 
 def test_each_camera_has_a_stream_of_its_own(open_outbox, folder):
@@ -76,11 +76,11 @@ def test_numbers_go_on_after_a_restart(open_outbox, folder):
 
 
 def test_a_number_is_not_used_again_when_its_row_is_gone(open_outbox, folder):
-    first = open_outbox()
+    first = open_outbox(keep_days=0)
     first.append("top", "result", result())
     first.record.wait(1)
     first.acknowledge_up_to(1)
-    until(lambda: first.depth().rows == 0, "the row to be deleted")
+    until(lambda: stored(folder) == [], "the row to be deleted")
     first.close(5)
     second = open_outbox()
     second.append("top", "result", result())
@@ -88,8 +88,8 @@ def test_a_number_is_not_used_again_when_its_row_is_gone(open_outbox, folder):
     assert [(row.row, row.sequence) for row in stored(folder)] == [(2, 2)]
 
 
-def test_acknowledged_rows_leave_the_disk_also_on_an_idle_line(open_outbox, folder):
-    outbox = open_outbox()
+def test_acknowledged_rows_leave_the_disk_where_none_are_kept_also_on_an_idle_line(open_outbox, folder):
+    outbox = open_outbox(keep_days=0)
     for _ in range(30):
         outbox.append("top", "result", result())
     outbox.record.wait(30)
@@ -104,7 +104,7 @@ def test_an_idle_outbox_leaves_the_disk_alone(open_outbox, folder):
     outbox.append("top", "result", result())
     outbox.record.wait(1)
     outbox.acknowledge_up_to(1)
-    until(lambda: outbox.depth().rows == 0, "the row to be deleted")
+    until(lambda: outbox.depth().kept_rows == 1, "the receipt to be written down")
 
     def written():
         return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
@@ -138,7 +138,7 @@ def test_the_gateways_file_is_enough_to_delete_rows(open_outbox, folder):
     for row in stored(folder)[:2]:
         mark.advance(row)
     mark.flush()
-    until(lambda: outbox.depth().rows == 1, "two rows to be deleted")
+    until(lambda: outbox.depth().rows == 1, "two rows to be the broker's")
 
 
 def test_messages_on_other_topics_leave_no_hole_in_the_results(open_outbox, folder):
@@ -180,7 +180,7 @@ def test_a_message_that_cannot_be_written_leaves_a_gap_and_harms_no_other(open_o
     first, gap, last = stored(folder)
     assert (first.sequence, gap.topic, last.sequence) == (1, GAP_TOPIC, 3)
     assert json.loads(gap.payload) == {
-        "stream": first.stream, "from_sequence": 2, "to_sequence": 2, "reason": reason,
+        "stream": first.stream, "from_sequence": 2, "to_sequence": 2, "reason": reason, "prev": digest(first.payload),
     }  # fmt: skip
     assert outbox.lost_total == 1
     assert outbox.accepting()
@@ -273,11 +273,11 @@ def test_a_writer_that_dies_of_a_bug_lets_no_part_pass(folder, monkeypatch):
 
 
 def test_a_backlog_that_was_acknowledged_goes_in_portions(folder):
-    database = open_database(folder, LIMITS)
+    database = open_database(folder, Limits(LIMITS.max_bytes, drop_oldest=False, keep_days=0))
     for _ in range(25):
         database.write([Entry("top", "result", {})] * 100, 0)
     removed = []
-    while database.can_forget(2400):
+    while database.has_more(2400):
         removed.append(database.write([Entry("top", "result", {})], 2400).removed)
     assert removed == [1000, 1000, 400]
     assert database.pending == len(stored(folder)) == 103
