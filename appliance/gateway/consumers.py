@@ -127,7 +127,7 @@ class ConsumerWatch:
         self._history.close()
 
     def look(self) -> None:
-        """Once: who is how far. Some milliseconds, more with many streams; start() does it every 5 s."""
+        """Once: who is how far. Some milliseconds, more with many results; start() does it every 5 s."""
         if not self._names:
             return
         try:
@@ -144,7 +144,7 @@ class ConsumerWatch:
             began_s = time.monotonic()
             self.look()
             took_s = time.monotonic() - began_s
-            self._stopping.wait(min(_LOOK_MAX_S, max(LOOK_S, took_s / _SHARE)))
+            self._stopping.wait(min(_LOOK_MAX_S, max(min(LOOK_S, self._late_s), took_s / _SHARE)))
 
     # ---- what is found
 
