@@ -138,6 +138,8 @@ def decode(raw: bytes) -> Heard:
                 seq = value
             case (_Payload.METRICS, wire.LENGTH, bytes()):
                 metrics.append(_decode_metric(value))
+            case _:
+                pass
     return Heard(timestamp_ms, metrics, seq)
 
 

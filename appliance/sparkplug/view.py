@@ -28,7 +28,7 @@ from appliance.status import LineStatus
 _log = logging.getLogger(__name__)
 
 _PATIENCE_S: Final = 1.0
-_LAST_WORDS_S: Final = 3.0
+_LAST_WORDS_S: Final = 2.0
 _DEAD: Final = frozenset({"offline", "disabled"})
 """States of a camera in which its device is dead."""
 
@@ -71,7 +71,6 @@ class SparkplugView:
             models: the names of the models.
         """
         servers = config.addresses or ((mqtt.host, mqtt.port),)
-        self._mqtt = mqtt
         self._host = None if config.primary_host is None else Host(config.primary_host)
         self._node = Node(
             config.group_id,
@@ -136,12 +135,15 @@ class SparkplugView:
         )
 
     def stop(self, timeout_s: float) -> None:
-        """Tell what is there, if it takes no longer than `timeout_s` seconds; say NDEATH; end."""
+        """Tell what is there, if it takes no longer than `timeout_s` seconds; say NDEATH; end.
+
+        A thread that is just trying to connect has nothing to say: it is not waited for, and ends by itself.
+        """
         with self._lock:
             self._leave_at_s = time.monotonic() + timeout_s
         self._wake_up()
         if self._thread.ident is not None:
-            self._thread.join(timeout_s + self._mqtt.connect_timeout_s + _LAST_WORDS_S)
+            self._thread.join(timeout_s + _LAST_WORDS_S)
 
     def _wake_up(self) -> None:
         try:

@@ -1,5 +1,7 @@
 """Sparkplug B's payload in Google's protocol buffers, from a descriptor built here: the judge of our codec."""
 
+from functools import lru_cache
+
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 _TYPES = descriptor_pb2.FieldDescriptorProto
@@ -53,8 +55,9 @@ def _payload_class():
 Payload = _payload_class()
 
 
+@lru_cache(maxsize=8192)
 def parse(raw):
-    """The payload as Google reads it."""
+    """The payload as Google reads it; not to be changed."""
     payload = Payload()
     payload.ParseFromString(raw)
     return payload

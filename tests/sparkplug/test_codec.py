@@ -4,7 +4,7 @@ import contextlib
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sparkplug.google import Payload as Google
 from sparkplug.google import parse, value_of
@@ -39,6 +39,7 @@ _PAYLOADS = st.builds(
 )
 
 
+@settings(max_examples=60)
 @given(_PAYLOADS, st.booleans())
 def test_google_writes_what_it_has_read_of_ours_byte_for_byte(payload, with_datatypes):
     raw = codec.encode(payload, with_datatypes=with_datatypes)
@@ -57,6 +58,7 @@ def test_google_writes_what_it_has_read_of_ours_byte_for_byte(payload, with_data
         assert value_of(theirs) == (ours.value % 2**64 if is_signed else ours.value)
 
 
+@settings(max_examples=60)
 @given(_PAYLOADS)
 def test_what_we_write_we_read(payload):
     heard = codec.decode(codec.encode(payload, with_datatypes=True))
