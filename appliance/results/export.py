@@ -15,7 +15,7 @@ from appliance.results.message import Source
 from appliance.results.rechecks import Rechecks
 from appliance.results.source import Wanted, open_source, selection, wanted
 from appliance.results.tables import Csv, JsonLines, Sheet
-from appliance.results.terminal import HowFar, count, leave_standard_output, say
+from appliance.results.terminal import HowFar, leave_standard_output, of, say
 from appliance.results.whole import whole_file
 
 _FORMATS: Final = {".csv": "csv", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
@@ -51,7 +51,7 @@ def _to_standard_output(
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         leave_standard_output()
-        say(f"appliance: whoever reads this ended after about {count(done.results)} results.")
+        say(f"appliance: whoever reads this ended after about {of(done.results, 'result')}.")
         return 1
     except OSError as error:
         raise ResultsError(f"Standard output cannot be written ({error.strerror}).") from error
@@ -97,21 +97,19 @@ class _Export:
 
     def tell(self, where: str, kind: str, rechecks: Rechecks | None) -> None:
         """To the person: how much it was, and what is not in it."""
-        say(f"{count(self.results)} results in {where}.")
+        say(f"{of(self.results, 'result')} in {where}.")
         if self._gaps:
             is_there = kind == "jsonl" and self._which.is_all
             say(
-                f"{count(self._gaps)} gaps name {count(self._numbers_in_gaps)} numbers that will never come"
-                f"{'; they are among the lines' if is_there else '; they are not in the table'}."
+                f"{of(self._gaps, 'gap')} for {of(self._numbers_in_gaps, 'number')} that will never come: "
+                f"{'among the lines' if is_there else 'not in the table'}."
             )
         if self._source.damaged:
-            say(
-                f"{count(self._source.damaged)} rows are not what was written, and were left out: see `results verify`."
-            )
+            say(f"Left out, not what was written: {of(self._source.damaged, 'row')}; see `results verify`.")
         if kind == "csv" and self._formulas:
             say(
-                f"{count(self._formulas)} results have a value that begins with =, +, - or @: a spreadsheet that is "
-                "not told to import text computes it."
+                f"{of(self._formulas, 'result')} with a value that begins with =, +, - or @: a spreadsheet that is not "
+                "told to import text computes it."
             )
         if rechecks is not None:
             _tell_rechecks(rechecks, kind)
@@ -121,7 +119,7 @@ class _Export:
 
 def _tell_rechecks(rechecks: Rechecks, kind: str) -> None:
     if rechecks.contradictions:
-        say(f"{count(rechecks.contradictions)} rechecks are there with both answers: the later one counts.")
+        say(f"{of(rechecks.contradictions, 'recheck')} with both answers: the later one counts.")
     if kind == "jsonl":
         say("Lines with a recheck are not what was published: `results verify` reads an export without --rechecks.")
 

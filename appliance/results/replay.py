@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from appliance.config import load_config
 from appliance.results.errors import ResultsError
-from appliance.results.terminal import HowFar, count, pipe_may_end, say
+from appliance.results.terminal import HowFar, count, of, pipe_may_end, say
 from appliance.steering.client import ControlClient
 from appliance.steering.errors import BadRequest
 from appliance.steering.requests import Request, Verb
@@ -28,10 +28,7 @@ def replay(options: argparse.Namespace) -> int:
     box = ControlClient(_socket(options), GATEWAY)
     until_s = time.monotonic() + options.timeout
     begun = _ask(box, _request(options))
-    say(
-        f"At most {count(begun['rows'])} messages of {begun['camera']}, stream {begun['stream']}, "
-        f"go to {begun['topic']}."
-    )
+    say(f"At most {of(begun['rows'], 'message')} of {begun['camera']}, stream {begun['stream']}, to {begun['topic']}.")
     ended = _follow(box, begun, until_s)
     with pipe_may_end():
         sys.stdout.write(json.dumps(ended, ensure_ascii=False) + "\n" if options.json else _text(ended))
@@ -86,11 +83,10 @@ def _ask(box: ControlClient, request: Request) -> Mapping[str, Any]:
 
 
 def _text(ended: Mapping[str, Any]) -> str:
-    lines = [f"{count(ended['sent'])} messages were sent once more to {ended['topic']}."]
+    lines = [f"{of(ended['sent'], 'message')} sent once more to {ended['topic']}."]
     if ended["state"] != _DONE:
         lines.append(f"It ended before all were sent: {ended.get('error') or 'the gateway does not say why'}")
-    lines += [
-        f"No longer on this box: {f'number {first}' if first == last else f'numbers {first} to {last}'}."
-        for first, last in ended["missing"]
-    ]
+    for first, last in ended["missing"]:
+        numbers = f"number {first}" if first == last else f"numbers {first} to {last}"
+        lines.append(f"No longer on this box, or not recorded yet: {numbers}.")
     return "\n".join(lines) + "\n"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from appliance.results.moments import span, utc_ns
-from appliance.results.terminal import clean, count, table
+from appliance.results.terminal import clean, count, of, table
 
 _RIGHT: Final = frozenset(
     {"parts", "passed", "undecided", "undefined", "late", "p50 ms", "p95 ms", "p99 ms", "max ms", "share", "rechecked"}
@@ -26,7 +26,7 @@ def _blocks(found: Found) -> Iterator[str]:
         yield f"No results in {found['source']} that are asked for."
     else:
         lasted_s = (utc_ns(found["last"]) - utc_ns(found["first"])) / 1e9
-        yield f"{count(found['parts'])} parts, {found['first']} to {found['last']} ({span(lasted_s)})"
+        yield f"{of(found['parts'], 'part')}, {found['first']} to {found['last']} ({span(lasted_s)})"
         yield _yield(found)
         yield from _rejects(found)
         if found["is_rechecked"]:
@@ -52,7 +52,7 @@ def _yield(found: Found) -> str:
 
 def _rejects(found: Found) -> Iterator[str]:
     rows = [
-        [*_names(group), clean(one["reason"]), clean(one["label"]), count(one["parts"]), f"{one['share']:.2%}"]
+        [*_names(group), clean(one["reason"]), clean(one["label"]), count(one["parts"]), f"{100 * one['share']:.2f} %"]
         for group in found["groups"]
         for one in group["rejects"]
     ]
@@ -64,16 +64,16 @@ def _rejects(found: Found) -> Iterator[str]:
 def _rechecks(found: Found) -> str:
     rows = []
     for group in found["groups"]:
-        of = group["rechecks"]
+        again = group["rechecks"]
         rows.append(
             [
                 *_names(group),
-                f"{count(of['passed_rechecked'])} of {count(of['passed'])}",
-                count(of["escapes"]),
-                percent(of["escape_rate"]),
-                f"{count(of['failed_rechecked'])} of {count(of['failed'])}",
-                count(of["false_rejects"]),
-                percent(of["false_reject_rate"]),
+                f"{count(again['passed_rechecked'])} of {count(again['passed'])}",
+                count(again["escapes"]),
+                percent(again["escape_rate"]),
+                f"{count(again['failed_rechecked'])} of {count(again['failed'])}",
+                count(again["false_rejects"]),
+                percent(again["false_reject_rate"]),
             ]
         )
     own = ["passed, rechecked", "escapes", "of these (95 %)", "failed, rechecked", "false rejects", "of these (95 %)"]
@@ -97,7 +97,7 @@ def _losses(found: Found) -> Iterator[str]:
         more = len(found["missing"]) - len(lines)
         yield "\n".join([*lines, f"and {count(more)} more: --json has all"] if more else lines)
     if found["damaged"]:
-        yield f"{count(found['damaged'])} rows are not what was written, and were left out: see `results verify`."
+        yield f"Left out, not what was written: {of(found['damaged'], 'row')}; see `results verify`."
     if not found["gaps"] and not found["missing"] and not found["damaged"]:
         yield "No number is missing."
 

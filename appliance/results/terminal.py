@@ -47,6 +47,11 @@ def count(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def of(number: int, what: str) -> str:
+    """Such as `1 gap`, `1 204 gaps`."""
+    return f"{count(number)} {what}{'' if number == 1 else 's'}"
+
+
 def size(number: float) -> str:
     """Bytes as a person says them: 812 B, 1.2 MB."""
     for unit in ("B", "kB", "MB", "GB"):

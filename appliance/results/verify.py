@@ -15,7 +15,7 @@ from appliance.results.errors import ResultsError
 from appliance.results.lines import LinesFile
 from appliance.results.recorded import RecordedRows
 from appliance.results.source import outbox_folder, selection
-from appliance.results.terminal import GREEN, RED, HowFar, clean, coloured, count, pipe_may_end, table
+from appliance.results.terminal import GREEN, RED, HowFar, clean, coloured, count, of, pipe_may_end, table
 
 _FINDINGS_MAX: Final = 1000
 """Told one by one; of more, how many."""
@@ -58,7 +58,7 @@ class _Verified:
             said.append(f"And {count(self.more)} more.")
         if self.damaged:
             said.append(
-                f"{count(self.damaged)} rows in the file are not what was written: the disk fails, or was edited."
+                f"Not what was written: {of(self.damaged, 'row')} of the file; the disk fails, or somebody edited it."
             )
         said += [
             f"No message has the digest {wanted}, that somebody noted."
@@ -170,15 +170,15 @@ def _blocks(found: _Verified) -> Iterator[str]:
     else:
         rows = [
             [
-                clean(of.camera or "-"),
+                clean(one.camera or "-"),
                 stream,
                 str(verifier.begins[stream]),
                 str(verifier.heads[stream].sequence),
-                count(of.results),
-                count(of.lost),
+                count(one.results),
+                count(one.lost),
                 verifier.heads[stream].link or "-",
             ]
-            for stream, of in found.streams.items()
+            for stream, one in found.streams.items()
             if stream in verifier.heads
         ]
         yield table(["camera", "stream", "first", "last", "results", "lost", "digest of the last"], rows, _RIGHT)
@@ -205,14 +205,13 @@ def _verdict(found: _Verified, sentences: list[str]) -> str:
             )
         )
     if verifier.gaps:
-        said.append(f"{count(verifier.gaps)} numbers are lost, and gap messages name them.")
+        said.append(f"Lost, and named by gap messages: {of(verifier.gaps, 'number')}.")
     if verifier.unchained:
         said.append(
-            f"{count(verifier.unchained)} messages are of a version before the chain: whether they were changed cannot "
-            "be told."
+            f"From before the chain: {of(verifier.unchained, 'message')}; whether they were changed cannot be told."
         )
     if verifier.repeated:
-        said.append(f"{count(verifier.repeated)} came more than once.")
+        said.append(f"Came more than once: {of(verifier.repeated, 'message')}.")
     return "\n".join(said)
 
 
@@ -229,15 +228,15 @@ def _as_json(found: _Verified) -> dict[str, Any]:
         "damaged_rows": found.damaged,
         "streams": [
             {
-                "camera": of.camera,
+                "camera": one.camera,
                 "stream": stream,
                 "first": verifier.begins[stream],
                 "last": verifier.heads[stream].sequence,
-                "results": of.results,
-                "lost": of.lost,
+                "results": one.results,
+                "lost": one.lost,
                 "digest": verifier.heads[stream].link,
             }
-            for stream, of in found.streams.items()
+            for stream, one in found.streams.items()
             if stream in verifier.heads
         ],
         "expected": [

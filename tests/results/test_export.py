@@ -80,7 +80,7 @@ def test_a_gap_is_no_row_of_a_table_and_is_told(folder, tmp_path, capfd):
     for name in ("results.csv", "results.parquet"):
         assert results("export", "-o", tmp_path / name, "--outbox", folder) == 0
         said = capfd.readouterr().err
-        assert "1 gaps name 1 numbers that will never come; they are not in the table." in said
+        assert "1 gap for 1 number that will never come: not in the table." in said
     assert len((tmp_path / "results.csv").read_text(encoding="utf-8").splitlines()) == 3
 
 
@@ -88,7 +88,7 @@ def test_what_a_spreadsheet_would_compute_stays_and_is_told(folder, tmp_path, ca
     recorded(folder, result(1, part_id="=1+1"), result(2, part_id="-"), result(3, part_id="SN-1"))
     file = tmp_path / "results.csv"
     assert results("export", "-o", file, "--outbox", folder) == 0
-    assert "2 results have a value that begins with =" in capfd.readouterr().err
+    assert "2 results with a value that begins with =" in capfd.readouterr().err
     with file.open(encoding="utf-8", newline="") as lines:
         assert [row["part_id"] for row in csv.DictReader(lines)] == ["=1+1", "-", "SN-1"]
 

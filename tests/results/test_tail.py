@@ -137,8 +137,8 @@ def test_waiting_costs_next_to_nothing(folder):
         view = Tail("--json", "--outbox", folder)
         view.until(b'"sequence":1,')
         before = _cpu_s(view.process.pid)
-        threading.Event().wait(2.0)  # the span that is measured
-        assert _cpu_s(view.process.pid) - before < 0.2
+        threading.Event().wait(1.0)  # the span that is measured
+        assert _cpu_s(view.process.pid) - before < 0.1
         view.end()
 
 

@@ -105,7 +105,7 @@ def test_a_row_that_is_not_what_was_written_is_found_on_the_box(folder, capfd):
     assert not found["is_well"]
     assert found["damaged_rows"] == 1
     assert results("verify", "--outbox", folder) == 1
-    assert "1 rows in the file are not what was written" in capfd.readouterr().out
+    assert "Not what was written: 1 row of the file" in capfd.readouterr().out
 
 
 def test_a_damaged_row_hides_no_other_one(folder, capfd, monkeypatch):
