@@ -170,7 +170,8 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         "homeAssistantDevice",
         "{prefix}/device/{object_id}/config",
         Direction.SENT,
-        "Home Assistant's device discovery: what of this box it may show, and how to read it.",
+        "Home Assistant's device discovery: what of this box it may show, and how to read it. Sent once more, not "
+        "retained, when Home Assistant says that it has started.",
         ("home_assistant.json",),
         retained=True,
         root=Root.WHOLE,

@@ -8,6 +8,7 @@ from collections import Counter
 import paho.mqtt.client as paho
 import pytest
 from messages.hearing import ANSWERS, Ear, entry, wrong
+from messages.shown import check, state
 from running import BASE, until
 
 from appliance.cli import main
@@ -73,6 +74,23 @@ def names_of(heard):
     return Counter(topic.name for one in heard if (topic := entry(one, BASE)) is not None)
 
 
+def is_as_home_assistant_shows_it(ear):
+    """Each template on each message that it is for; and the last of each is what it says."""
+    [config] = [one.json for one in ear.heard if one.topic.startswith("homeassistant/device/")]
+    check(config)
+    shown = {}
+    for key, component in config["cmps"].items():
+        states = [state(component, one.payload) for one in ear.on(component["state_topic"])]
+        assert states, key
+        shown[key] = states[-1]
+    for name in NAMES:
+        last = ear.on(f"{BASE}/{name}/last")[-1].json
+        assert shown[f"{name}_verdict"] == last["verdict"]
+        assert int(shown[f"{name}_parts"]) == 3
+    assert shown["waiting"] is not None
+    assert any(state(config["cmps"]["top_connection"], one.payload) == "ON" for one in ear.on(f"{BASE}/top/status"))
+
+
 def test_each_byte_of_a_box_with_everything_is_catalogued_and_all_of_the_catalogue_is_heard(
     appliance, broker, ears, tmp_path
 ):
@@ -119,6 +137,7 @@ def test_each_byte_of_a_box_with_everything_is_catalogued_and_all_of_the_catalog
     by_source = Counter((one.attributes["source"], one.attributes["id"]) for one in five.heard if one.attributes)
     assert set(by_source.values()) == {1}, "CloudEvents: no two events of one source have one id"
     assert len(ids) >= 9
+    is_as_home_assistant_shows_it(five)
     gap = five.on(f"{BASE}/top/gap")[0].json
     assert gap["reason"] == "not_json"
 
