@@ -158,8 +158,8 @@ def test_a_camera_driver_that_dies_or_hangs_is_replaced_and_every_part_has_its_r
     [
         ("frozen = { at_exposures = [10], for_exposures = 5 }", Reason.FRAME_FROZEN),
         ("lost = { at_exposures = [10, 20] }", Reason.FRAME_MISSING),
-        ("incomplete = { at_exposures = [10, 20] }", Reason.FRAME_INCOMPLETE),
-        ("late = { at_exposures = [10, 20], late_s = 0.15 }", Reason.FRAME_MISSING),
+        pytest.param("incomplete = { at_exposures = [10, 20] }", Reason.FRAME_INCOMPLETE, marks=pytest.mark.slow),
+        pytest.param("late = { at_exposures = [10, 20], late_s = 0.15 }", Reason.FRAME_MISSING, marks=pytest.mark.slow),
     ],
 )
 def test_a_picture_that_cannot_be_trusted_never_passes_a_part(appliance, subscriber, fault, reason):
@@ -257,6 +257,7 @@ def test_a_port_in_use_is_said_and_the_line_runs_without_rest(appliance, subscri
     assert f"{line.http_port}" in line.log()
 
 
+@pytest.mark.slow
 def test_a_wrong_configuration_is_refused_at_start_and_at_reload(appliance, subscriber):
     line = appliance()
     good = line.config_file.read_text()
@@ -346,6 +347,7 @@ tf.saved_model.save(slow, str(out), signatures=slow.judge)
 """
 
 
+@pytest.mark.slow
 def test_a_model_that_is_too_slow_fails_every_part_in_time(appliance, subscriber, tmp_path):
     """Nothing interrupts a model call: the deadline's watch gives the result, and the late verdict is dropped."""
     version = tmp_path / "models" / "1"

@@ -114,6 +114,7 @@ def test_a_pixel_format_that_the_camera_does_not_have_is_told_in_a_sentence(tmp_
             assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_two_boxes_that_fight_for_one_camera_are_told_so_and_the_first_goes_on(tmp_path, prepared):
     with gige_cameras() as (simulator,):
         camera = GIGE.format(address=simulator.address, pixel_format="Mono8")

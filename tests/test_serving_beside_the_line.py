@@ -264,6 +264,7 @@ def test_nobody_on_the_network_changes_what_judges_parts(appliance, subscriber, 
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_label_moves_with_a_reload(appliance, subscriber, client, tmp_path):
     base = tmp_path / "models"
     for version in ("1", "2"):
@@ -281,6 +282,7 @@ def test_a_label_moves_with_a_reload(appliance, subscriber, client, tmp_path):
     assert_no_part_was_missed(subscriber)
 
 
+@pytest.mark.slow
 def test_what_is_no_request_at_all_harms_nobody(appliance, subscriber, client):
     line = appliance(serving=client.serving, **PACE).start()
     up(client, subscriber)

@@ -135,6 +135,7 @@ def test_the_recipe_changes_between_two_parts_and_a_bad_one_is_refused(appliance
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_an_unknown_name_is_answered_with_the_nearest(appliance, subscriber):
     line = start(appliance)
     socket = ("--socket", str(line.folder / "state" / "line.sock"))
@@ -149,6 +150,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(appliance, subscriber):
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_changed_file_stops_only_what_it_changes(appliance, subscriber):
     line = start(appliance)
     until(lambda: len(of(subscriber, "lone")) > 3, "parts")
