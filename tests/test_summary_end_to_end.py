@@ -1,8 +1,11 @@
 """The summary as a subscriber of a real box finds it: its figures are those of the results that came."""
 
 import json
+import os
+import signal
 import threading
 from collections import Counter
+from pathlib import Path
 
 import paho.mqtt.client as paho
 import pytest
@@ -85,6 +88,51 @@ def test_the_summary_says_what_the_results_said(appliance, subscriber, summaries
     ]
     assert last["broker"]["connected"]
     assert last["outbox"]["recorded_total"] == len({(one["stream"], one["sequence"]) for one in subscriber.results})
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_totals_outlive_the_gateway_and_begin_again_with_the_line(appliance, subscriber, summaries):
+    line = appliance(mqtt="summary_s = 1").start()
+    first = until(lambda: summaries.heard and summaries.heard[-1]["cameras"], "a summary", 60) and summaries.heard[-1]
+    until(lambda: summaries.heard[-1]["cameras"]["top"]["total"]["parts"] > 10, "parts", 60)
+    _kill_gateway(line)
+    again = until(lambda: _last(summaries, lambda one: one["broker"]["since"] > first["broker"]["since"]), "a gateway")
+    assert again["since"] == first["since"], "the line went on"
+    assert again["cameras"]["top"]["total"]["parts"] > 10
+    until(lambda: summaries.heard[-1] is not again, "another one")
+    assert line.stop() == 0, line.log()
+    results = len({one["sequence"] for one in subscriber.results})
+    assert summaries.heard[-1]["cameras"]["top"]["total"]["parts"] == results
+
+    line.start()
+    anew = until(lambda: _last(summaries, lambda one: one["since"] > first["since"]), "the new line's summary", 60)
+    assert anew["cameras"]["top"]["total"]["parts"] < results
+    until(lambda: summaries.heard[-1]["cameras"]["top"]["total"]["parts"] > 5, "its parts", 60)
+    assert line.stop() == 0, line.log()
+    total = summaries.heard[-1]["cameras"]["top"]
+    assert results + total["total"]["parts"] == total["sequence"], "the stream goes on where totals began again"
+
+
+def _kill_gateway(line):
+    (gateway,) = (
+        int(folder.name)
+        for folder in Path("/proc").iterdir()
+        if folder.name.isdigit() and _is_gateway(folder, str(line.config_file))
+    )
+    os.kill(gateway, signal.SIGKILL)
+
+
+def _is_gateway(folder, config_file):
+    try:
+        command = (folder / "cmdline").read_bytes().decode().split("\0")
+    except OSError:
+        return False
+    return "appliance.gateway" in command and config_file in command
+
+
+def _last(summaries, wanted):
+    return next((one for one in reversed(summaries.heard) if wanted(one)), None)
 
 
 def _of(summary, name):

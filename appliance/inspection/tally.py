@@ -2,7 +2,7 @@
 
 import operator
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
@@ -102,7 +102,7 @@ class Tally:
             with self._lock:
                 interval, self._now = self._now, fresh
                 if interval.scores is not None and len(interval.scores) == LABELS_MAX:
-                    fresh.scores = _same_labels(interval.scores)
+                    fresh.scores = _same_labels(interval)
                 newest = self._newest
             self._ended = self._ended.plus(interval)
             return Counted(self._ended, interval, *(newest or (None, None)))
@@ -112,10 +112,10 @@ def _empty(scores: dict[tuple[str, str | None], Moments] | None) -> Figures:
     return Figures(latency={stage: Latency() for stage in STAGES}, scores=scores)
 
 
-def _same_labels(scores: Mapping[tuple[str, str | None], Moments]) -> dict[tuple[str, str | None], Moments]:
+def _same_labels(before: Figures) -> dict[tuple[str, str | None], Moments]:
     """Of a model with more labels than are followed, those before are followed on; not those of a model before it."""
-    used = [label for label, moments in scores.items() if moments.count]
-    return {label: Moments() for label in used or scores}
+    scores = before.scores or {}
+    return {label: Moments() for label, moments in scores.items() if moments.count or not before.models}
 
 
 def _one_more(counts: dict[str, int], key: str) -> None:

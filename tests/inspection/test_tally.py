@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -80,12 +81,20 @@ def test_a_group_does_not_follow_scores():
 
 
 def test_of_very_many_labels_the_same_ones_are_followed_and_of_another_model_its_own():
-    tally = Tally()
-    tally.count(result(labels=200))
+    tally, many = Tally(), result(labels=200)
+    tally.count(many)
     first = tally.end_interval().interval.scores
-    tally.count(result(labels=200))
     assert len(first) == LABELS_MAX
+    tally.count(replace(many, classes=many.classes[::-1]))
     assert tally.end_interval().interval.scores.keys() == first.keys()
+    assert tally.end_interval().interval.parts == 0
+    tally.count(replace(many, classes=many.classes[::-1]))
+    assert tally.end_interval().interval.scores.keys() == first.keys(), "also after a while without parts"
+    few = replace(many, classes=[ClassScore("another", 0.7)])
+    for _ in range(2):  # the interval in which the model changes has the labels of the one before
+        tally.count(few)
+        told = tally.end_interval()
+    assert told.interval.scores[("another", None)].count == 1
 
 
 def test_nothing_is_lost_while_one_counts_and_another_ends_intervals():
