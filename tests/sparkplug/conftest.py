@@ -6,7 +6,7 @@ import pytest
 from outbox.brokers import Broker
 
 from appliance.mqtt import link
-from appliance.sparkplug import node, session
+from appliance.sparkplug import node, session, telling
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +23,10 @@ def no_broker_outlives_its_test():
 
 def hurry(patch):
     """Tenths of a second instead of seconds: what is tested is not how long it waits."""
-    patch.setattr(link, "_RETRY_FIRST_S", 0.1)
-    patch.setattr(session, "_MOVE_FIRST_S", 0.1)
+    patch.setattr(link, "_RETRY_FIRST_S", 0.05)
+    patch.setattr(session, "_MOVE_FIRST_S", 0.05)
+    patch.setattr(telling, "_LOOK_S", 0.3)
+    patch.setattr(node, "REBIRTH_EVERY_S", 0.4)
     patch.setattr(node, "HOST_PATIENCE_S", 0.5)
 
 

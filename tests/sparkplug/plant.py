@@ -55,6 +55,23 @@ def state(online, timestamp_ms):
     return json.dumps({"online": online, "timestamp": timestamp_ms}).encode()
 
 
+def status_of(cameras, groups=None, waiting=0):
+    """The line's status with cameras in these states."""
+    return LineStatus(
+        at_ns=time.monotonic_ns(),
+        started_utc="2026-11-21T00:00:00.000Z",
+        station=NODE,
+        phase="running",
+        reasons=[],
+        cameras={name: CameraStatus(state=state, serial=f"sn-{name}") for name, state in cameras.items()},
+        models=[ModelStatus("surface", 7, "AVAILABLE", None, "litert", None, "sha256:x")],
+        outbox=OutboxStatus(True, None, waiting, 0, 0.0, 0, 0),
+        resident_bytes=0,
+        takes_parts=True,
+        groups={name: CameraStatus(state=state) for name, state in (groups or {}).items()},
+    )
+
+
 class Parts:
     """The line's outbox, and the parts that it recorded."""
 
@@ -124,21 +141,8 @@ class Box:
 
     def report(self, **changes):
         """The line says how it is."""
-        cameras = {name: CameraStatus(state=state, serial=f"sn-{name}") for name, state in self.cameras.items()}
-        both = cameras.pop("both")
-        status = LineStatus(
-            at_ns=0,
-            started_utc="",
-            station=NODE,
-            phase="running",
-            reasons=[],
-            cameras=cameras,
-            models=[ModelStatus("surface", 7, "AVAILABLE", None, "litert", None, "sha256:x")],
-            outbox=OutboxStatus(True, None, self.waiting, 0, 0.0, 0, 0),
-            resident_bytes=0,
-            takes_parts=True,
-            groups={"both": both},
-        )
+        cameras = dict(self.cameras)
+        status = status_of(cameras, groups={"both": cameras.pop("both")}, waiting=self.waiting)
         self.view.reported(status, self.health, [], broker=True)
 
     def stop(self, timeout_s=2.0):

@@ -81,9 +81,18 @@ def _live(box, wiretap, ear, recording):
     def count(verb, *, above=0, timeout_s=15):
         until(lambda: len(_said(wiretap, verb)) > above, f"more {verb} than {above}", timeout_s)
 
+    heard = set()
+    looked_at = 0
+
     def everybody_heard_of_all():
-        recorded = {one["result_id"] for one in box.parts.results}
-        until(lambda: recorded <= {result_id(one) for one in ear.on("/DDATA/")}, "every part to be heard of", 15)
+        until(has_heard_of_all, "every part to be heard of", 15)
+
+    def has_heard_of_all():
+        nonlocal looked_at
+        new = ear.heard[looked_at:]
+        looked_at += len(new)
+        heard.update(result_id(one) for one in new if "/DDATA/" in one.topic)
+        return all(one["result_id"] in heard for one in box.parts.results)
 
     # Nothing is said before the primary host is there, whoever else is.
     ear.says("spBv1.0/STATE/another", state(True, now_ms()), qos=1, retain=True)
@@ -110,7 +119,7 @@ def _live(box, wiretap, ear, recording):
     mark("quiet")
     for _ in range(3):
         box.report()
-        time.sleep(0.4)  # the time itself is what is tried
+        time.sleep(0.25)  # the time itself is what is tried
     mark("quiet ends")
     # A host asks for the births while parts come; then three times at once.
     before = len(_said(wiretap, "NBIRTH"))
