@@ -8,6 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from outbox.brokers import Listener
 from outbox.messages import append
+from outbox.proxies import Proxy
 from outbox.test_publisher_access import EVERYTHING, TlsBroker, certificates, protected, tls
 from running import until
 
@@ -54,6 +55,23 @@ def test_a_renewed_password_is_used_without_a_restart_and_nobody_sees_us_go(tmp_
     assert publisher.state().problem is None
     publisher.stop(1)
     broker.stop()
+
+
+def test_what_is_under_way_is_answered_before_we_leave_to_come_back(tmp_path, open_outbox, broker, listener, publish):
+    secret = tmp_path / "password"
+    secret.write_text("one")
+    outbox = open_outbox()
+    with closing(Proxy(broker.port)) as proxy:
+        proxy.delay_s = 0.005  # for each packet
+        publisher = publish(proxy, username="box1", password_file=str(secret))
+        newest = append(outbox, 300)
+        until(lambda: publisher.state().acknowledged > 0, "the beginning")
+        secret.write_text("two")
+        assert publisher.wait_acknowledged(newest, 30)
+        assert proxy.connections == 2
+        listener.wait(lambda it: len(it.numbers()) == 300, "all results")
+        assert len(listener.on("top/result")) == 300, "and none twice"
+        publisher.stop(1)
 
 
 def test_renewed_certificates_count_when_they_are_whole(tmp_path, certificates, publish):
