@@ -26,7 +26,6 @@ def hurry(patch):
     patch.setattr(link, "_RETRY_FIRST_S", 0.05)
     patch.setattr(session, "_MOVE_FIRST_S", 0.05)
     patch.setattr(telling, "_LOOK_S", 0.3)
-    patch.setattr(node, "REBIRTH_EVERY_S", 0.4)
     patch.setattr(node, "HOST_PATIENCE_S", 0.5)
 
 
