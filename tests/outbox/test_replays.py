@@ -198,12 +198,12 @@ def test_a_broker_that_goes_and_comes_back_gets_the_rest(outbox, start, tmp_path
 
 def test_what_is_new_goes_first(outbox, start, broker):
     station = start()
-    delivered(station, results(outbox, 1500))
+    delivered(station, results(outbox, 1000))
     with closing(Mes(broker, also="top/result")) as mes:
-        mes.asks(1, 1500, correlation=b"q")
+        mes.asks(1, 1000, correlation=b"q")
         mes.wait(lambda: len(mes.heard) > 20, "the first of it")
         delivered(station, results(outbox, 40))
-        assert mes.wait_closing()[0]["sent"] == 1500
+        assert mes.wait_closing()[0]["sent"] == 1000
         at = [nth for nth, one in enumerate(mes.heard) if one.topic.endswith("top/result")]
         assert len(at) == 40
         assert at[-1] < len(mes.heard) - 200
