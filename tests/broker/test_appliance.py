@@ -1,4 +1,4 @@
-"""The appliance at the delivered broker: with its certificate, on the durable way, as deploy/broker/README.md has it."""
+"""The appliance at the delivered broker, with its certificate, as deploy/broker/README.md has it."""
 
 import json
 from contextlib import closing
@@ -35,6 +35,7 @@ def test_its_results_arrive_with_its_own_certificate(plant, appliance):
     assert [result["sequence"] for result in heard] == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_with_the_certificate_of_another_station_it_says_that_the_broker_refuses_and_keeps_its_results(
     plant, appliance
 ):

@@ -1,6 +1,7 @@
 """A database that Mosquitto cannot read is put aside, and the broker starts; a good one is left alone."""
 
 import os
+import shutil
 import subprocess
 from contextlib import closing
 
@@ -10,10 +11,10 @@ from broker.plant import BASE, DEPLOY, Plant
 RETAINED = f"{BASE}/availability"
 
 
-@pytest.fixture
-def saved(tmp_path):
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory):
     """A broker that has ended, with a durable reader's 200 messages and a retained one in its database."""
-    plant = Plant(tmp_path / "plant")
+    plant = Plant(tmp_path_factory.mktemp("plant"))
     plant.account("station", "box1", BASE)
     plant.account("reader", "historian")
     plant.start()
@@ -23,8 +24,20 @@ def saved(tmp_path):
         box.publish(RETAINED, b"online", retain=True)
         box.publish_many(f"{BASE}/top/result", 200)
     plant.stop()
+    return plant, (plant.state / "mosquitto.db").read_bytes()
+
+
+@pytest.fixture
+def saved(ended):
+    """The same again for each test."""
+    plant, database = ended
+    program = plant.program
+    shutil.rmtree(plant.state)
+    plant.state.mkdir()
+    (plant.state / "mosquitto.db").write_bytes(database)
     yield plant
     plant.stop()
+    plant.program = program
 
 
 def check(plant, **environment):
@@ -100,7 +113,7 @@ def test_a_database_that_takes_too_long_is_left_alone(saved, tmp_path):
     assert names(saved) == ["mosquitto.db"]
 
 
-def test_without_a_database_there_is_nothing_to_do(tmp_path):
-    plant = Plant(tmp_path / "plant")
-    assert check(plant) == ""
-    assert names(plant) == []
+def test_without_a_database_there_is_nothing_to_do(saved):
+    (saved.state / "mosquitto.db").unlink()
+    assert check(saved) == ""
+    assert names(saved) == []

@@ -98,7 +98,7 @@ def test_one_that_cannot_start_is_told_with_its_log_and_leaves_nothing(kind, tmp
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         monkeypatch.setattr(broker_module, "_free_port", lambda: taken.getsockname()[1])
-        monkeypatch.setattr(broker_module, "_START_S", 3.0)
+        monkeypatch.setattr(broker_module, "_START_S", 2.0)
         one = Broker(tmp_path, kind)
         with pytest.raises(BrokerError, match=f"{kind.value} did not start"):
             one.start()
