@@ -35,10 +35,15 @@ _DEMO_EXAMPLES = """examples:
   appliance demo --folder pictures/ --model models/surface
                                                         the same line over a folder of pictures
 """
+_ASYNCAPI_EXAMPLES = """examples:
+  appliance asyncapi --config /etc/appliance/appliance.toml > box.json
+
+The same that a running box serves at /asyncapi.json: its broker, its topics, and what stands in each message.
+"""
 
 
 _GROUPS = (
-    ("on a box", ("run", "check", "results", "camera", "demo", "serve", "example-config")),
+    ("on a box", ("run", "check", "results", "camera", "demo", "serve", "example-config", "asyncapi")),
     ("steering a box, from anywhere", ("trigger", "recipe", "deployments", "models")),
     ("publishing a model, from anywhere", ("keys", "package", "lint", "sign", "push", "deploy")),
 )
@@ -80,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         "example-config", help="print a commented configuration to start from", formatter_class=_Raw
     )
     example.set_defaults(command=_example_config)
+    _add_asyncapi(commands)
     return parser
 
 
@@ -152,6 +158,17 @@ def _add_demo(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     demo.set_defaults(command=_demo)
 
 
+def _add_asyncapi(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    asyncapi = commands.add_parser(
+        "asyncapi",
+        help="print what the box says and reads over MQTT, as AsyncAPI 3.0",
+        formatter_class=_Raw,
+        epilog=_ASYNCAPI_EXAMPLES,
+    )
+    asyncapi.add_argument("--config", type=Path, required=True, help="the operator's TOML file")
+    asyncapi.set_defaults(command=_asyncapi)
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number above 0")
@@ -189,6 +206,15 @@ def _demo(options: argparse.Namespace) -> int:
         broker=None if options.broker is None else BrokerKind(options.broker),
     )
     return Demo(settings).run()
+
+
+def _asyncapi(options: argparse.Namespace) -> int:
+    from appliance.config import load_config
+    from appliance.gateway.box import box_of
+    from appliance.messages.documents import encoded
+
+    print(encoded(box_of(load_config(options.config))).decode(), end="")
+    return 0
 
 
 def _example_config(_options: argparse.Namespace) -> int:

@@ -150,7 +150,10 @@ def _headers(box: Box, topic: Topic) -> dict[str, Any]:
         return {}
     return {
         "specversion": {"const": "1.0"},
-        "id": {"type": "string", "description": "stream/sequence: unique for the source, the same when sent again."},
+        "id": {
+            "type": "string",
+            "description": "stream/sequence; of a gap stream/first-last. Unique for the source.",
+        },
         "source": {"type": "string", "format": "uri-reference", "description": "/<base>/<camera>"},
         "type": {"const": topic.event_type},
     }

@@ -11,7 +11,7 @@ from appliance.mqtt.config import MqttConfig
 from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.hold import Hold
 from appliance.outbox.reader import Reader
-from appliance.outbox.row import Row
+from appliance.outbox.row import GAP_TOPIC, Row
 from appliance.outbox.sending import Outgoing
 from appliance.outbox.speed import Speed
 from appliance.outbox.watermark import Watermark
@@ -199,9 +199,10 @@ class LiveRows:
         """CloudEvents 1.0 in binary mode: readers who do not know it do not see it."""
         if not self._config.cloudevents:
             return None
+        number = f"{row.sequence}-{row.through}" if row.topic == GAP_TOPIC else f"{row.sequence}"
         return {
             "specversion": "1.0",
-            "id": f"{row.stream}/{row.sequence}",
+            "id": f"{row.stream}/{number}",  # a gap that takes a result's number is another event, and no duplicate
             "source": f"/{self._config.base_topic}/{row.camera}",
             "type": f"inspection.{row.topic}.v1",
         }

@@ -121,7 +121,8 @@ def _wrong_properties(heard: Heard, topic: Topic, base: str) -> list[str]:
     camera = heard.topic.split("/")[-2]
     wanted = {"specversion": "1.0", "source": f"/{base}/{camera}", "type": topic.event_type}
     found += [f"{name} is {attributes.get(name)}" for name, value in wanted.items() if attributes.get(name) != value]
-    if not attributes.get("id", "").startswith(f"{said['stream']}/"):
+    number = said.get("sequence", f"{said.get('from_sequence')}-{said.get('to_sequence')}")
+    if attributes.get("id") != f"{said['stream']}/{number}":
         found.append(f"id is {attributes.get('id')}")
     if not all(name.isalnum() and name == name.lower() for name in attributes):
         found.append(f"CloudEvents has no attributes such as {sorted(attributes)}")

@@ -11,6 +11,9 @@ from messages.boxes import BASE, EVERYTHING, LITTLE
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
+from appliance.cli import main
+from appliance.config import load_config
+from appliance.gateway.box import box_of
 from appliance.messages.asyncapi import document
 from appliance.messages.catalogue import CATALOGUE
 from appliance.messages.documents import documents
@@ -130,3 +133,11 @@ def test_the_box_serves_the_document_and_each_schema():
     assert json.loads(served["asyncapi.json"]) == document(EVERYTHING)
     assert {name for name in served if name != "asyncapi.json"} == {f"schema/{name}" for name in PATHS}
     assert served["schema/result.json"] == PATHS["result.json"].read_bytes()
+
+
+def test_the_command_prints_what_the_box_would_serve(tmp_path, capsys):
+    config = tmp_path / "appliance.toml"
+    assert main(["example-config"]) == 0
+    config.write_text(capsys.readouterr().out)
+    assert main(["asyncapi", "--config", str(config)]) == 0
+    assert json.loads(capsys.readouterr().out) == document(box_of(load_config(config)))
