@@ -58,7 +58,9 @@ def test_who_waits_gets_the_whole_result(floor):
     assert answer.status == 200
     result = answer.json["result"]
     assert (result["part_id"], result["trigger_id"], result["verdict"]) == ("SN 4711", 0, "pass")
-    VALIDATOR.validate(result | {"stream": result["result_id"], "sequence": 0})  # which it gets on the disk
+    VALIDATOR.validate(
+        result | {"stream": result["result_id"], "sequence": 0, "prev": None}
+    )  # which it gets on the disk
 
 
 def test_a_result_that_does_not_come_in_time_is_504_and_the_part_was_triggered(floor):

@@ -126,7 +126,7 @@ def test_a_part_passes_only_where_both_pass_it(serving, candidate, evaluation, r
 
 def test_a_rejected_parts_message_is_valid():
     result = inspect(Model(GOOD, "sha256:" + "1" * 64), canary_of(Model(BAD)))
-    message = {"stream": "01934d5e-7e5c-7000-8000-000000000000", "sequence": 0, **result.fields()}
+    message = {"stream": "01934d5e-7e5c-7000-8000-000000000000", "sequence": 0, "prev": None, **result.fields()}
     VALIDATOR.validate(message)
     assert message["reason"] == "CANARY_REJECTED"
 

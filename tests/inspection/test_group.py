@@ -12,7 +12,7 @@ from appliance.inspection.combine import combined
 from appliance.inspection.group import Group, GroupSettings
 from appliance.inspection.result import Evaluation, Reason
 
-STREAM = {"stream": "01934d5e-7e5c-7000-8000-000000000000", "sequence": 0}
+STREAM = {"stream": "01934d5e-7e5c-7000-8000-000000000000", "sequence": 0, "prev": None}
 
 
 class Station:
