@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-_BYTES: Final = 1_048_576
+_BYTES: Final = 2 * 1_048_576
+"""As much as the write-ahead log may want when it is moved into a file that has to grow for it."""
 
 
 class Ballast:

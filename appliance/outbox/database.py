@@ -221,10 +221,19 @@ class Database:
             newest = self._db.execute("SELECT row, recorded_utc_ns FROM rows ORDER BY row DESC LIMIT 1").fetchone()
             self._minute = marks.newest(self._db)
             self._found = self._look(self._state)
+            self._ended = self._streams_that_ended()
         if newest is not None and newest[0] > self._state.last_row:
             msg = f"The outbox {self.path} is damaged (it has rows that were never written)"
             raise OutboxDamaged(msg)
         self._retention = Retention(limits.keep_days, None if newest is None else newest[1], self._clock)
+
+    def _streams_that_ended(self) -> dict[str, tuple[str, int]]:
+        high = highwater.read(self._folder)
+        if high is None:
+            return {}
+        running = {one.stream for one in self._state.streams.values()}
+        marked = {mark.stream: (key[0], mark.reserved) for key, mark in high.marks.items()}
+        return {stream: end for stream, end in (high.ended | marked).items() if stream not in running}
 
     def _check_waiting(self, end_ns: int) -> bool:
         row = self._state.acknowledged
@@ -328,16 +337,9 @@ class Database:
     def _look(self, state: FileState) -> _Look:
         first_row, oldest_ns = self._first_behind(0)
         first_waiting, oldest_waiting_ns = self._first_behind(state.acknowledged) if state.waiting else (None, None)
-        stored = Stored(
-            state.waiting,
-            state.waiting_bytes,
-            state.kept,
-            state.kept_bytes,
-            self._used(),
-            oldest_waiting_ns,
-            oldest_ns if state.kept else None,
-        )
-        return _Look(stored, first_row, first_waiting)
+        oldest_kept_ns = oldest_ns if state.kept else None
+        amounts = (state.waiting, state.waiting_bytes, state.kept, state.kept_bytes, self._used())
+        return _Look(Stored(*amounts, oldest_waiting_ns, oldest_kept_ns), first_row, first_waiting)
 
     def _finished(self, work: _Work, look: _Look, acknowledged: int) -> Written:
         committed_ns = time.monotonic_ns()
@@ -360,7 +362,7 @@ class Database:
     def _write_high_water(self, state: FileState, *, ahead: int, in_use: str | None) -> dict[tuple[str, str], int]:
         reserved = {key: one.next - 1 + ahead for key, one in state.streams.items()}
         marked = {key: highwater.Mark(one.stream, reserved[key]) for key, one in state.streams.items()}
-        highwater.write(self._folder, highwater.HighWater(self.last_row, marked, in_use))
+        highwater.write(self._folder, highwater.HighWater(self.last_row, marked, in_use, self._ended))
         return reserved
 
     @contextmanager

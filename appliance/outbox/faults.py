@@ -21,7 +21,7 @@ def in_our_words(what: str) -> Generator[None]:
         yield
     except sqlite3.Error as error:
         text = str(error)
-        if "disk is full" in text:
+        if "disk is full" in text or getattr(error, "sqlite_errorname", "") == "SQLITE_IOERR_SHMSIZE":
             msg = f"{what} cannot grow: the disk is full; make room on it"
             raise DiskFull(msg) from error
         if isinstance(error, sqlite3.IntegrityError) or any(words in text for words in _DAMAGE_WORDS):

@@ -167,6 +167,7 @@ def _expected(evidence: _Evidence, saved: Salvage) -> list[Expected]:
     """What each known stream owes, beyond what is acknowledged; from the rows alone where the high water is lost."""
     highest = saved.ends()
     if evidence.high is not None:
+        highest |= evidence.high.ended
         for (camera, _), mark in evidence.high.marks.items():
             highest[mark.stream] = (camera, mark.reserved)
     acknowledged = evidence.acknowledged.sequences

@@ -107,6 +107,7 @@ def connect(path: Path) -> sqlite3.Connection:
             db.execute("PRAGMA synchronous = FULL")  # NORMAL loses the last results in a power cut
             db.execute("PRAGMA secure_delete = OFF")
             db.execute("PRAGMA journal_size_limit = 8388608")
+            db.execute("PRAGMA wal_autocheckpoint = 250")  # the ballast must have room for all that is in the log
         except sqlite3.Error:
             db.close()
             raise

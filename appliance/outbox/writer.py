@@ -228,6 +228,7 @@ class Writer:
         """On a full disk: delete what may go, in the room that the ballast gives, and take that room again."""
         self._ballast.release()
         try:
+            database.checkpoint()  # first: then the log starts again, and what follows takes no room
             self._count(database, database.make_room(self._intake.acknowledged))
             database.checkpoint()
         except OutboxError as error:

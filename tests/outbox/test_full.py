@@ -123,12 +123,12 @@ def test_what_a_full_outbox_cannot_take_at_the_end_is_named_in_a_gap(folder):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """4 MiB in all."""
+    """6 MiB in all."""
     if os.geteuid() != 0:
         pytest.skip("only root may mount a small file system")
     disk = tmp_path / "disk"
     disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", str(disk)], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "none", str(disk)], check=True)
     yield disk
     subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
