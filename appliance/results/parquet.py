@@ -19,7 +19,7 @@ except ImportError as error:
     ) from error
 
 _GROUP_ROWS: Final = 20_000
-"""Held in memory at most, about 30 MB; readers take a group at a time too."""
+"""Held in memory at most; with pyarrow itself some 150 MB. Readers take a group at a time too."""
 _TYPES: Final[dict[str, Any]] = {
     "text": pa.string(),
     "word": pa.dictionary(pa.int32(), pa.string()),
