@@ -47,9 +47,11 @@ class Session:
         self._turn = 0
         self._link: Link | None = None
         self._first_words: str | None = None
+        """What a link says before it has tried anything."""
         self._backoff = Backoff(_MOVE_FIRST_S, _MOVE_LAST_S, jitter=_JITTER)
         self._next_attempt_s = float("-inf")
         self._last_problem: str | None = None
+        """Of the server before this one, until this one has answered; None where it was left as planned."""
         self.number = 0
         """bdSeq of the will that the server has, or will have."""
 
@@ -68,7 +70,8 @@ class Session:
     def problem(self) -> str | None:
         """Why there is no connection, or what makes it unsteady; None when all is well."""
         link = self._link
-        return self._last_problem if link is None else link.problem()
+        found = self._first_words if link is None else link.problem()
+        return self._last_problem if found == self._first_words else found
 
     def serve(self, timeout_s: float, wake: socket.socket) -> list[Event]:
         """As Link's, over all servers; a `Closed` may be followed by another server's `Opened`."""
@@ -77,11 +80,13 @@ class Session:
             if wait_s > 0:
                 _wait_for(wake, min(wait_s, timeout_s))
                 return []
-            self._link = self._new_link()
-            self._first_words = self._link.problem()
+            link = self._new_link()
+            self._first_words = link.problem()
+            self._link = link
         events = self._link.serve(timeout_s, wake)
         if any(isinstance(event, Opened | Closed) for event in events):
             self._numbers.used()
+            self._last_problem = None
         has_failed = not self._link.is_open and self._link.problem() not in {None, self._first_words}
         if has_failed and len(self._servers) > 1:
             self._last_problem = self._link.problem()
