@@ -227,8 +227,7 @@ class App:
             tally = self._lines.tally(message.camera)
             if tally is not None and message.topic == "result" and self._decided[message.camera]:
                 result = self._decided[message.camera].popleft()
-                after_ms = (message.committed_ns - result.verdict_ns) / 1e6
-                tally.recorded(message.stream, message.sequence, after_ms)
+                tally.recorded(message.stream, message.sequence, (message.committed_ns - result.verdict_ns) / 1e6)
                 self._commands.recorded(result.result_id)
 
     def _changed(self) -> None:
@@ -391,6 +390,7 @@ class App:
             kept_age_s=depth.oldest_kept_age_s,
             max_bytes=int(self._config.outbox.max_bytes),
             state=self._outbox.state.name,
+            unconfirmed_total=self._outbox.unheard_total,
         )
 
 

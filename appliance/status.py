@@ -223,6 +223,8 @@ class OutboxStatus:
     """What both together may take."""
     state: str = ""
     """The writer's: RECORDING when all is well."""
+    unconfirmed_total: int = 0
+    """Of those kept, given up for room since the start although a named consumer had not confirmed them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,6 +173,7 @@ def _outbox(one: OutboxStatus) -> dict[str, Any]:
         "is_filling": one.pending_bytes > NEARLY_FULL * one.max_bytes > 0,
         "max": _size(one.max_bytes) if one.max_bytes else "",
         "kept": _number(one.kept),
+        "unconfirmed": _number(one.unconfirmed_total) if one.unconfirmed_total else None,
         "kept_size": _size(one.kept_bytes),
         "kept_age": _duration(one.kept_age_s) if one.kept and one.kept_age_s is not None else "–",
     }

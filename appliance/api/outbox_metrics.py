@@ -45,6 +45,11 @@ def of_disk(outbox: OutboxStatus) -> Iterator[Metric]:
         outbox.max_bytes,
     )
     yield CounterMetricFamily(
+        "appliance_outbox_unconfirmed",
+        "Of those kept, given up for room although a consumer had not confirmed them, since the line started.",
+        outbox.unconfirmed_total,
+    )
+    yield CounterMetricFamily(
         "appliance_outbox_recorded", "Results recorded on disk since the line started.", outbox.recorded_total
     )
     yield CounterMetricFamily(

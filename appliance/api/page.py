@@ -78,6 +78,7 @@ td { border-top: 1px solid var(--rule); padding: 8px 18px 8px 0; vertical-align:
 td:last-child, th:last-child { padding-right: 0; min-width: 220px; }
 .ended td { color: var(--soft); }
 .few td:last-child, .few th:last-child { min-width: 0; }
+.few td { white-space: nowrap; }
 .links { width: auto; }
 .links td { border: 0; padding-block: 3px; }
 .links a { color: inherit; }
@@ -244,6 +245,9 @@ _BODY: Final = """
     {%- if outbox.kept == "0" %}None are kept that the broker has acknowledged.
     {%- else %}{{ outbox.kept }} that the broker has acknowledged are kept, the oldest for {{ outbox.kept_age }}.
     {%- endif %}</p>
+  {% if outbox.unconfirmed -%}
+  <p class="note bad">{{ outbox.unconfirmed }} had to give way that a reader had not confirmed.</p>
+  {% endif %}
   {% else %}<p class="none">The line has not reported them.</p>{% endif %}
 </section>
 <section>

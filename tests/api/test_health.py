@@ -73,6 +73,7 @@ def test_healthz_tells_the_whole_box_as_json(box, line):
         "kept_age_ms": 259_200_000,
         "max_bytes": 2_147_483_648,
         "state": "RECORDING",
+        "unconfirmed_total": 0,
     }
     assert report["mqtt"] == {
         "connected": True,

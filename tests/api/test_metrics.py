@@ -102,6 +102,7 @@ def test_outbox_mqtt_memory_and_cameras_are_told(box, line, scrape):
     assert value(now, "appliance_outbox_kept_bytes") == 5_100_000
     assert value(now, "appliance_outbox_kept_oldest_age_seconds") == 259_200
     assert value(now, "appliance_outbox_max_bytes") == 2 * 1024**3
+    assert value(now, "appliance_outbox_unconfirmed", "appliance_outbox_unconfirmed_total") == 0
     assert value(now, "appliance_mqtt_acknowledged", "appliance_mqtt_acknowledged_total") == 7
     assert value(now, "appliance_mqtt_acknowledged_per_second") == 812.5
     assert value(now, "appliance_mqtt_refused", "appliance_mqtt_refused_total") == 3

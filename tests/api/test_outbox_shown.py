@@ -28,6 +28,8 @@ def test_an_outbox_that_fills_is_red_and_one_full_of_kept_results_is_not(box, li
     kept = replace(line.outbox, lost_total=0, kept=1_700_000, kept_bytes=2_000_000_000)
     box.reports(replace(line, cameras={}, outbox=kept))
     assert red(box) == []
+    box.reports(replace(line, cameras={}, outbox=replace(kept, unconfirmed_total=40)))
+    assert red(box) == ["40 had to give way that a reader had not confirmed."]
     box.reports(replace(line, cameras={}, outbox=replace(kept, pending=1_500_000, pending_bytes=1_750_000_000)))
     assert red(box) == ["1\N{THIN SPACE}500\N{THIN SPACE}000"]
 

@@ -120,9 +120,9 @@ def test_counting_a_part_takes_no_time_that_a_verdict_would_notice():
     tally, part = Tally(), result(labels=5)
 
     def taken_us():
-        begun = time.perf_counter_ns()
+        begun = time.thread_time_ns()
         for _ in range(500):
             tally.count(part)
-        return (time.perf_counter_ns() - begun) / 500e3
+        return (time.thread_time_ns() - begun) / 500e3
 
     assert min(taken_us() for _ in range(20)) < 40  # some 4 on a machine that does nothing else
