@@ -225,8 +225,8 @@ class Wiretap:
             pass
         if from_node:
             with self._lock:
-                self.open_now -= 1
                 self.packets.append(Packet("END", from_node=True, connection=number, utc_ms=_now_ms()))
+                self.open_now -= 1
         for one in (source, sink):
             with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
