@@ -131,15 +131,16 @@ def _live(box, wiretap, ear, recording):
     mark("storm")
     for _ in range(6):
         ear.says(NCMD, rebirth_command(), qos=1)
+    box.parts.pass_by("top", 2)
     until(lambda: _is_born_since(wiretap), "births behind the last command", 10)
-    count("DDATA", above=45)
+    count("DDATA", above=47)
     recording.facts["births in a storm"] = len(_said(wiretap, "NBIRTH")) - before - 1
     mark("nonsense")
     births = len(_said(wiretap, "NBIRTH"))
     for payload in (b"\xff\xff", b"", rebirth_command(value=False), b"\x12\x06\x0a\x04Evil"):
         ear.says(NCMD, payload)
     box.parts.pass_by("top")
-    count("DDATA", above=46)
+    count("DDATA", above=48)
     recording.facts["births by nonsense"] = len(_said(wiretap, "NBIRTH")) - births
     # A camera is pulled, a part comes by all the same, and it is plugged in again.
     mark("camera lost")
@@ -148,13 +149,13 @@ def _live(box, wiretap, ear, recording):
     count("DDEATH")
     box.parts.pass_by("side")
     box.parts.pass_by("top")
-    count("DDATA", above=47)
+    count("DDATA", above=49)
     deaths = len(_said(wiretap, "DBIRTH"))
     box.cameras["side"] = "online"
     mark("camera back")
     box.report()
     count("DBIRTH", above=deaths)
-    count("DDATA", above=48)
+    count("DDATA", above=50)
     # Enough parts for the sequence to come around twice.
     before = len(_said(wiretap, "DDATA"))
     mark("many")
