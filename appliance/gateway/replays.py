@@ -26,7 +26,8 @@ _log = logging.getLogger(__name__)
 
 PER_S: Final = 500.0
 """Messages a second, all replays together: a fifth of a small box' core, gateway, broker and reader counted in."""
-TICK_S: Final = 0.05
+TICK_S: Final = 0.02
+"""In small portions: behind a large one the next new result would wait, on its way and at its readers."""
 _BURST_S: Final = 2 * TICK_S
 """What was not sent because the box was busy is not made up for: a replay is slower then."""
 _STARTS_MAX: Final = 20

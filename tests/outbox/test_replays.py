@@ -179,6 +179,9 @@ def test_nobody_is_answered_on_the_box_s_own_topics(outbox, start, mes, listener
     mes.asks(1, 1)
     mes.wait_closing(f"{station.config.mqtt.base_topic}/top/replay")
     assert len(listener.on("top/result")) == 3
+    body = {"camera": "top", "from_sequence": 1, "to_sequence": 3}
+    own = f"{station.config.mqtt.base_topic}/top/result"
+    assert station.subscribers.ask(Request(Verb.REPLAY, None, body, response_topic=own), 1.0).status == 422
 
 
 def test_a_broker_that_goes_and_comes_back_gets_the_rest(outbox, start, tmp_path):
@@ -207,6 +210,24 @@ def test_what_is_new_goes_first(outbox, start, broker):
         at = [nth for nth, one in enumerate(mes.heard) if one.topic.endswith("top/result")]
         assert len(at) == 40
         assert at[-1] < len(mes.heard) - 200
+
+
+def test_a_backlog_goes_first(outbox, start, tmp_path):
+    broker = Broker(tmp_path / "other", settings="allow_anonymous true\npersistence true\n").start()
+    with closing(Mes(broker, stays=True, also="top/result")) as mes:
+        station = start(broker)
+        delivered(station, results(outbox, 100))
+        mes.wait(lambda: len(mes.heard) == 100, "what was new")
+        broker.stop()
+        until(lambda: not station.publisher.state().connected, "the end of the connection", 20)
+        station.publisher.notify(results(outbox, 600))
+        body = {"camera": "top", "from_sequence": 1, "to_sequence": 100}
+        assert station.subscribers.ask(Request(Verb.REPLAY, None, body), 1.0).status == 202
+        broker.start()
+        mes.wait_closing(f"{station.config.mqtt.base_topic}/top/replay")
+        is_new = [one.topic.endswith("top/result") for one in mes.heard]
+        newest = max(nth for nth, one in enumerate(is_new) if one)
+        assert is_new[: newest + 1].count(False) <= 5
 
 
 def test_rows_that_are_not_there_any_more_are_named(outbox, start, mes, folder):
