@@ -13,12 +13,10 @@ from appliance.mqtt.topics import AVAILABILITY, OFFLINE, ONLINE
 from appliance.outbox.delivery_states import SENDS, Happened, Kind, State, after
 from appliance.outbox.live import LiveRows, said
 from appliance.outbox.replaying import Replays
-from appliance.outbox.row import Row
 from appliance.outbox.sending import Lane, Note, Notes, Outgoing, Repeated
 from appliance.outbox.standing import Standing
 from appliance.outbox.suspects import Suspects
 
-_RESULT_TOPIC: Final = "result"
 _LAST_TOPIC: Final = "last"
 _STALLED_S: Final = 30.0
 """A broker that answers nothing for so long has forgotten us, whatever the connection looks like."""
@@ -53,12 +51,13 @@ class Delivery:
         self._state = State.AWAY
         self._unread: str | None = None
         """Which of `topics` the broker does not let us read; a sentence."""
-        self.rows = LiveRows(folder, config, self._taken)
+        self.rows = LiveRows(folder, config)
         self._standing = Standing(self._availability)
         self._notes = Notes()
         self._lanes: dict[Kind, Lane] = {Kind.RETAINED: self._standing, Kind.NOTES: self._notes, Kind.ROWS: self.rows}
         if replays is not None:
             self._lanes[Kind.REPLAYS] = Repeated(replays)
+        self._told = self.rows.acknowledged
         self._window_max = config.window
         self._packet_max_bytes: int | None = None
         self._under_way: dict[int, tuple[Lane, Outgoing]] = {}
@@ -93,6 +92,7 @@ class Delivery:
         self._send_all()
         for event in self._link.serve(self.rows.patience_s(is_open=self._state in _CONNECTED), wake):
             self._handle(event)
+        self._tell()
         self._give_up_if_stalled()
         self.rows.write_watermark()
 
@@ -109,6 +109,7 @@ class Delivery:
             self._send_all()
             for event in self._link.serve(0.1, wake):
                 self._handle(event)
+        self._tell()
         self._link.close(Leaving.POLITELY if self._standing.is_settled else Leaving.AT_ONCE)
         self._change(Happened.END)
 
@@ -272,7 +273,10 @@ class Delivery:
     def _retained_share(self) -> int:
         return max(1, self._window_max // 10)
 
-    def _taken(self, row: Row) -> None:
-        if row.topic == _RESULT_TOPIC:
-            self._standing.put(f"{self._config.base_topic}/{row.camera}/{_LAST_TOPIC}", row.payload)
-        self._on_acknowledged(row.row)
+    def _tell(self) -> None:
+        """Once for all receipts that came together: each telling wakes another process."""
+        for camera, payload in self.rows.newest_results().items():
+            self._standing.put(f"{self._config.base_topic}/{camera}/{_LAST_TOPIC}", payload)
+        if self.rows.acknowledged > self._told:
+            self._told = self.rows.acknowledged
+            self._on_acknowledged(self._told)

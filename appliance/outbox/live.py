@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from appliance.outbox.window import Window
 
 _log = logging.getLogger(__name__)
 
+_RESULT_TOPIC: Final = "result"
 _POLL_S: Final = 1.0
 """The outbox is looked into this often, should a hint have been lost."""
 _REWIND_S: Final = 5.0
@@ -30,10 +31,11 @@ connection. Only what was acknowledged on that very connection, or short connect
 class LiveRows:
     """The lane of rows. One thread; the attributes without underscore may be read by any."""
 
-    def __init__(self, folder: Path, config: MqttConfig, on_taken: Callable[[Row], None]) -> None:
-        """`on_taken` gets each row, in order and once, when the broker has it and all before it."""
+    def __init__(self, folder: Path, config: MqttConfig) -> None:
+        """Nothing is read before next_to_send()."""
         self._config = config
-        self._on_taken = on_taken
+        self._newest_results: dict[str, bytes] = {}
+        """Camera -> its last result among those that the broker has taken since newest_results()."""
         self._reader = Reader(folder)
         self._watermark = Watermark(folder)
         self._window = Window(self._watermark.row, config.window)
@@ -134,10 +136,16 @@ class LiveRows:
                 self._watermark.advance(row)
                 self._recent.append((now_ns, row))
                 self.acknowledged = row.row
-                self._on_taken(row)
+                if row.topic == _RESULT_TOPIC:
+                    self._newest_results[row.camera] = row.payload
         if self._hold.taken(self.acknowledged):
             _log.info("the MQTT broker takes results again")
             self._window.size = self._share
+
+    def newest_results(self) -> dict[str, bytes]:
+        """Camera -> the last of its results that the broker has taken since this was asked last."""
+        found, self._newest_results = self._newest_results, {}
+        return found
 
     def refused(self, message: Outgoing, sentence: str) -> None:
         """As Lane: it is not sent, and nothing may overtake it: wait, then try it alone."""
