@@ -29,6 +29,7 @@ PORTION_ROWS: Final = 1000
 """Acknowledged rows dealt with in one transaction: a long backlog must not hold up the next part."""
 _MORE_THAN_NEW_ROWS: Final = 50
 """Kept rows deleted beside new ones that are recorded, in excess of these, so that room is never short for long."""
+_PORTIONS_MAX: Final = 8
 _RESERVED_AHEAD: Final = 100
 """Numbers set aside at once in the high-water file: two more fsyncs for so many results."""
 _RESERVED_AHEAD_OF_MANY: Final = 1000
@@ -65,6 +66,8 @@ class _Work:
     unheard: int = 0
     new_bytes: int = 0
     """Of `rows`, which are put into the file together at the end."""
+    portions: int = _PORTIONS_MAX
+    """Of kept rows that may still be deleted for room."""
 
 
 class Database:
@@ -233,7 +236,7 @@ class Database:
             return {}
         running = {one.stream for one in self._state.streams.values()}
         marked = {mark.stream: (key[0], mark.reserved) for key, mark in high.marks.items()}
-        return {stream: end for stream, end in (high.ended | marked).items() if stream not in running}
+        return {stream: end for stream, end in {**high.ended, **marked}.items() if stream not in running}
 
     def _check_waiting(self, end_ns: int) -> bool:
         row = self._state.acknowledged
@@ -309,6 +312,9 @@ class Database:
         """Kept rows go for a new one of `size` bytes, then waiting ones where that is allowed; the room there is."""
         limit = self._limit - work.new_bytes
         while (room := limit - self._used()) < size:
+            if work.portions <= 0 and work.state.kept:
+                return size  # the limit was lowered: the file comes down to it little by little
+            work.portions -= 1
             if not self._delete_kept(work, work.state.acknowledged) and not self._note_receipts(work, acknowledged):
                 if self._drops_oldest:
                     self._drop_oldest(work, size)

@@ -29,7 +29,7 @@ class HighWater:
     in_use: str | None
     """The database that was open when this was written; None when it had been closed in order."""
     ended: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    """Streams that damage has ended -> camera, and how far it may have come: what waits of them can be damaged again."""
+    """Streams that damage has ended -> camera, and how far it may have come: what waits may be damaged again."""
 
 
 def read(folder: Path) -> HighWater | None:

@@ -147,6 +147,22 @@ def test_waiting_rows_take_the_room_of_kept_ones_and_are_all_recorded(folder):
     database.close()
 
 
+def test_a_file_above_a_limit_that_was_lowered_comes_down_little_by_little(folder):
+    database = open_database(folder, Limits(16 * 1024**2, drop_oldest=False))
+    for _ in range(20):
+        database.write(entries(500), database.last_row)
+    database.close()
+    database = open_database(folder, SMALL)
+    assert database.used_bytes > SMALL.max_bytes
+    written = database.write(entries(1), database.last_row)
+    assert written.taken == 1
+    assert written.removed < 1000, "no part waits until thousands are deleted"
+    settle(database, database.last_row)
+    assert database.used_bytes < SMALL.max_bytes
+    assert numbers(stored(folder))[-1] == 10_001
+    database.close()
+
+
 def test_dropping_begins_only_when_nothing_kept_is_left(folder):
     database = open_database(folder, Limits(SMALL.max_bytes, drop_oldest=True))
     for _ in range(8):
