@@ -194,17 +194,13 @@ def _blocks(found: _Verified) -> Iterator[str]:
 
 def _verdict(found: _Verified, sentences: list[str]) -> str:
     verifier = found.verifier
+    lost = f" but {of(verifier.gaps, 'number')} that gap messages name" if verifier.gaps else ""
     said = []
     if not sentences:
-        said.append(
-            coloured("✓ Nothing is missing", GREEN, sys.stdout)
-            + (
-                ", and nothing was changed since it was recorded, between the first and the last of each stream."
-                if verifier.unchained < verifier.records
-                else " between the first and the last of each stream."
-            )
-        )
-    if verifier.gaps:
+        unchanged = ", and nothing was changed since it was recorded" if verifier.unchained < verifier.records else ""
+        well = coloured("✓ Nothing is missing", GREEN, sys.stdout)
+        said.append(f"{well}{lost}{unchanged}, between the first and the last of each stream.")
+    elif verifier.gaps:
         said.append(f"Lost, and named by gap messages: {of(verifier.gaps, 'number')}.")
     if verifier.unchained:
         said.append(

@@ -92,6 +92,8 @@ def test_a_gap_is_a_loss_that_is_named(folder, tmp_path, capfd):
     assert found["lost"] == 1
     (stream,) = found["streams"]
     assert (stream["first"], stream["last"], stream["results"], stream["lost"]) == (1, 5, 4, 1)
+    assert results("verify", "--outbox", folder) == 0
+    assert "✓ Nothing is missing but 1 number that gap messages name, and nothing was" in capfd.readouterr().out
 
 
 def test_a_row_that_is_not_what_was_written_is_found_on_the_box(folder, capfd):
@@ -135,6 +137,9 @@ def test_a_digest_that_somebody_noted_has_to_be_there(archive, capfd):
     noted = digest(lines[11])
     assert results("verify", archive, "--expect", noted) == 0
     assert "is number 12 of stream" in capfd.readouterr().out
+    lines[11] = lines[11].replace(b'"replayed":false', b'"replayed":true')
+    archive.write_bytes(b"\n".join(lines) + b"\n")
+    assert results("verify", archive, "--expect", noted) == 0
     archive.write_bytes(b"\n".join(lines[:8]) + b"\n")  # whole, as far as it goes
     assert results("verify", archive) == 0
     capfd.readouterr()
@@ -149,6 +154,18 @@ def test_one_camera_or_a_range_can_be_verified_alone(archive, folder, capfd):
         found = verified(capfd, *source, "--camera", "top", "--from-sequence", 11, "--to-sequence", 20)
         assert found["is_well"]
         assert [(one["first"], one["last"]) for one in found["streams"]] == [(11, 20)]
+
+
+def test_what_gave_way_for_newer_results_is_lost_and_named(folder, capfd):
+    with box(folder, max_bytes=4 * 1024**2, policy="drop_oldest", keep_days=0) as line:
+        for begin in range(0, 6000, 1000):
+            line.record(*(result(begin + n) for n in range(1, 1001)))
+    found = verified(capfd, "--outbox", folder)
+    assert found["findings"] == []
+    (stream,) = found["streams"]
+    assert (stream["first"], stream["last"]) == (1, 6000)
+    assert stream["lost"] > 1000
+    assert stream["lost"] + stream["results"] == 6000
 
 
 def test_it_goes_on_over_a_restart(folder, capfd):
