@@ -156,6 +156,7 @@ def test_one_camera_or_a_range_can_be_verified_alone(archive, folder, capfd):
         assert [(one["first"], one["last"]) for one in found["streams"]] == [(11, 20)]
 
 
+@pytest.mark.slow
 def test_what_gave_way_for_newer_results_is_lost_and_named(folder, capfd):
     with box(folder, max_bytes=4 * 1024**2, policy="drop_oldest", keep_days=0) as line:
         for begin in range(0, 6000, 1000):
