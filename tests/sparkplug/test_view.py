@@ -19,7 +19,9 @@ pytestmark = pytest.mark.usefixtures("hurried")
 
 
 def test_the_node_goes_where_its_host_is(tmp_path, monkeypatch):
-    monkeypatch.setattr(session, "_MOVE_FIRST_S", 0.3)  # so that a busy machine notes the end before the beginning
+    # Long enough for a busy machine to note the end of one connection before the beginning of the next.
+    monkeypatch.setattr(session, "_MOVE_FIRST_S", 0.3)
+    monkeypatch.setattr(session, "_MOVE_LAST_S", 0.3)
     with server(tmp_path / "a") as (_, tap_a, ear_a), server(tmp_path / "b") as (_, tap_b, ear_b):
         servers = (f"127.0.0.1:{free_port()}", f"127.0.0.1:{tap_a.port}", f"127.0.0.1:{tap_b.port}")
         begun_ms = now_ms()
