@@ -115,7 +115,8 @@ def test_receipts_make_room_on_a_disk_that_stays_full(disk):
         for _ in range(200):
             intake.put(Entry("top", "result", result(pad="x" * 900)))
         for _ in range(10):
-            writer._try_step()
+            if len(heard) < before + 200:
+                writer._try_step()
         assert writer.state is State.DISK_FULL or len(heard) > before
         intake.acknowledge(heard[-1].row)
         for _ in range(20):

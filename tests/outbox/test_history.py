@@ -252,7 +252,7 @@ class OutboxDropsTheOldest(OutboxSurvives):
 
 
 QUICK = settings(
-    max_examples=8, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=6, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 
 TestOutboxSurvives = OutboxSurvives.TestCase
