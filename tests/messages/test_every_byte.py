@@ -91,6 +91,7 @@ def is_as_home_assistant_shows_it(ear):
     assert any(state(config["cmps"]["top_connection"], one.payload) == "ON" for one in ear.on(f"{BASE}/top/status"))
 
 
+@pytest.mark.timeout(300)
 def test_each_byte_of_a_box_with_everything_is_catalogued_and_all_of_the_catalogue_is_heard(
     appliance, broker, ears, tmp_path
 ):
@@ -116,6 +117,7 @@ def test_each_byte_of_a_box_with_everything_is_catalogued_and_all_of_the_catalog
     span = {"camera": "top", "from_sequence": 1, "to_sequence": newest["sequence"]}
     five.say(f"{BASE}/cmd/replay", span, answer="replay")
     five.say(f"{BASE}/cmd/replay", span)
+    until(lambda: five.on(f"{BASE}/deployment"), "the gateway to see deliveries: only what comes then is an event", 30)
     five.say(f"{BASE}/desired", {"release": 7, "request_id": "w1"}, retain=True, answer="desired")
     for name in ("recipe", "desired", "replay", "trigger-2"):
         until(lambda name=name: five.on(f"{ANSWERS}/{name}"), f"the answer on {name}", 20)
