@@ -196,6 +196,18 @@ def test_the_speed_of_the_last_minute_is_told(open_outbox, broker, publish):
     assert publisher.state().taken_per_s > 1
 
 
+def test_receipts_that_come_together_are_told_together(open_outbox, broker, folder):
+    told = []
+    outbox = open_outbox()
+    newest = append(outbox, 1000)
+    publisher = Publisher(folder, settings(broker), "box1", on_acknowledged=told.append)
+    publisher.start()
+    until(lambda: told and told[-1] == newest, "the last receipt to be told")
+    publisher.stop(1)
+    assert told == sorted(set(told))
+    assert len(told) < 700
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_broker_that_is_down_for_100_000_results_gets_them_all(folder, tmp_path):
