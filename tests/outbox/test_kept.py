@@ -147,6 +147,15 @@ def test_waiting_rows_take_the_room_of_kept_ones_and_are_all_recorded(folder):
     database.close()
 
 
+def test_one_large_group_finds_its_room_at_once(folder):
+    database = open_database(folder, SMALL)
+    while not database.write(entries(20), database.last_row).removed:
+        pass
+    assert database.write(entries(150, size=6000), database.last_row).taken == 150
+    assert database.path.stat().st_size <= SMALL.max_bytes + 64 * 4096
+    database.close()
+
+
 def test_a_file_above_a_limit_that_was_lowered_comes_down_little_by_little(folder):
     database = open_database(folder, Limits(16 * 1024**2, drop_oldest=False))
     for _ in range(20):
