@@ -262,7 +262,7 @@ class Gateway:
                 refused_total=state.refused_total,
                 unheard_total=state.unheard_total,
                 taken_per_s=round(state.taken_per_s, 1),
-                notices=state.notices,
+                notices=(*((state.remark,) if state.remark else ()), *state.notices),
             )
         )
         reasons = []

@@ -107,10 +107,8 @@ class Link:
         return self._problem
 
     def notices(self) -> tuple[str, ...]:
-        """What will be a problem, or hides one: a sentence each. Any thread; microseconds."""
-        found = [_OLD_PROTOCOL] if self._config.protocol == "3.1.1" else []
-        if self._renewal_problem is not None:
-            found.append(self._renewal_problem)
+        """What will be a problem: a sentence each. Any thread; microseconds."""
+        found = [] if self._renewal_problem is None else [self._renewal_problem]
         now = datetime.now(timezone.utc)
         for what, end in tuple(self._ends.items()):
             if end < now + _ENDS_SOON:
@@ -118,9 +116,14 @@ class Link:
                 found.append(f"{what} {verb} on {end:%Y-%m-%d %H:%M} UTC: renew it")
         return tuple(found)
 
+    @property
+    def remark(self) -> str | None:
+        """What the operator has chosen and what it costs; nothing is the matter."""
+        return _OLD_PROTOCOL if self._config.protocol == "3.1.1" else None
+
     def warn(self) -> None:
-        """Log the notices that were not logged before."""
-        now = self.notices()
+        """Log the remark and the notices that were not logged before."""
+        now = (*((self.remark,) if self.remark else ()), *self.notices())
         for sentence in now:
             if sentence not in self._warned:
                 _log.warning("%s", sentence)

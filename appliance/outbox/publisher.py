@@ -53,7 +53,9 @@ class PublisherState:
     taken_per_s: float = 0.0
     """Rows that it took in a second, over the last minute."""
     notices: tuple[str, ...] = ()
-    """What will be a problem, or hides one: a sentence each. Results flow all the same."""
+    """What will be a problem: a sentence each. Results flow all the same."""
+    remark: str | None = None
+    """What a setting costs, for as long as it stands: MQTT 3.1.1."""
 
 
 class Publisher:
@@ -190,6 +192,7 @@ class Publisher:
             unheard_total=delivery.rows.unheard_total,
             taken_per_s=delivery.rows.per_s(),
             notices=self._link.notices(),
+            remark=self._link.remark,
         )
 
     def stop(self, timeout_s: float) -> None:
