@@ -23,7 +23,7 @@ from running import BASE, Appliance, until
 
 from appliance.outbox.history import History, Selection
 
-ANSWERS = "mes/answers"
+ANSWERS = "answers/mes/1"
 MANY = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
