@@ -8,7 +8,7 @@ from typing import Any, Final
 from appliance.messages import home_assistant, said
 from appliance.messages.box import Box
 from appliance.outbox import smallfile
-from appliance.outbox.identity import client_id
+from appliance.outbox.sender.identity import client_id
 
 _log = logging.getLogger(__name__)
 

@@ -37,7 +37,7 @@ from appliance.messages import said, summary
 from appliance.messages.documents import documents
 from appliance.mqtt.connection import Received
 from appliance.outbox import Publisher
-from appliance.outbox.replaying import Replays
+from appliance.outbox.sender.replaying import Replays
 from appliance.status import LineStatus
 from appliance.steering.client import ControlClient
 from appliance.steering.counting import Counts

@@ -16,8 +16,8 @@ from typing import Any, Final
 from appliance.errors import ApplianceError
 from appliance.outbox.errors import OutboxError
 from appliance.outbox.history import History, Selection, StreamSpan
-from appliance.outbox.replay import IN_MEMORY_MAX, ReplayState, ReplayStatus, Wanted
-from appliance.outbox.replaying import AT_ONCE_MAX, Replays, Slice
+from appliance.outbox.sender.replay import IN_MEMORY_MAX, ReplayState, ReplayStatus, Wanted
+from appliance.outbox.sender.replaying import AT_ONCE_MAX, Replays, Slice
 from appliance.steering.inbox import may_answer
 from appliance.steering.once import KeyConflict, Once
 from appliance.steering.requests import Answer, Request, Verb

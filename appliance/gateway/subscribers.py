@@ -12,7 +12,7 @@ from appliance.gateway.replays import ReplayRequests
 from appliance.health import Reason
 from appliance.outbox import Publisher
 from appliance.outbox.consumers import ConsumerLag
-from appliance.outbox.replaying import Replays
+from appliance.outbox.sender.replaying import Replays
 from appliance.steering.desk import Desk
 from appliance.steering.errors import SocketFailed
 from appliance.steering.inbox import Mail

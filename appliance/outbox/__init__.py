@@ -7,7 +7,7 @@ in the process that judges parts.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from appliance.outbox.publisher import Publisher
+    from appliance.outbox.sender.publisher import Publisher
     from appliance.outbox.store import Outbox
 
 __all__ = ["Outbox", "Publisher"]
@@ -19,7 +19,7 @@ def __getattr__(name: str) -> Any:
 
         return Outbox
     if name == "Publisher":
-        from appliance.outbox.publisher import Publisher
+        from appliance.outbox.sender.publisher import Publisher
 
         return Publisher
     msg = f"module {__name__!r} has no attribute {name!r}"

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.outbox import marks, tables, watermark
+from appliance.outbox import watermark
 from appliance.outbox.chain import Head
+from appliance.outbox.disk import marks, tables
 from appliance.outbox.errors import DiskFailed
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.files import current

@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from itertools import islice
 
-from appliance.outbox.numbering import Entry, Losses
+from appliance.outbox.disk.numbering import Entry, Losses
 
 
 @dataclass(frozen=True, slots=True)

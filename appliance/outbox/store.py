@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from appliance.mqtt.topics import is_level
-from appliance.outbox.amounts import Limits
+from appliance.outbox.disk.amounts import Limits
+from appliance.outbox.disk.numbering import Entry
 from appliance.outbox.intake import Intake
-from appliance.outbox.numbering import Entry
 from appliance.outbox.row import GAP_TOPIC, Recorded
 from appliance.outbox.states import State
 from appliance.outbox.writer import Writer

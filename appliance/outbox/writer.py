@@ -9,15 +9,15 @@ from typing import Final
 
 from appliance.backoff import Backoff
 from appliance.outbox import consumers, watermark
-from appliance.outbox.amounts import Limits, Stored, Written
-from appliance.outbox.ballast import Ballast
-from appliance.outbox.database import Database
+from appliance.outbox.disk.amounts import Limits, Stored, Written
+from appliance.outbox.disk.ballast import Ballast
+from appliance.outbox.disk.database import Database
+from appliance.outbox.disk.numbering import Losses
+from appliance.outbox.disk.opening import damaged_files, open_database, rebuild
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError, OutboxFull
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.intake import Intake, Work
 from appliance.outbox.lock import ProcessLock
-from appliance.outbox.numbering import Losses
-from appliance.outbox.opening import damaged_files, open_database, rebuild
 from appliance.outbox.row import GAP_TOPIC, Recorded
 from appliance.outbox.states import Event, State, event_of, following
 

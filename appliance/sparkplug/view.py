@@ -15,7 +15,7 @@ from appliance import __version__
 from appliance.health import DeviceHealth
 from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.connection import Will
-from appliance.outbox.identity import client_id
+from appliance.outbox.sender.identity import client_id
 from appliance.sparkplug.config import SparkplugConfig
 from appliance.sparkplug.follower import Follower
 from appliance.sparkplug.host import Host

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import pytest
 
 from appliance.outbox.chain import digest
-from appliance.outbox.database import Limits
-from appliance.outbox.numbering import Entry, Stream, rows_for
-from appliance.outbox.opening import open_database
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry, Stream, rows_for
+from appliance.outbox.disk.opening import open_database
 from appliance.outbox.store import Outbox
 
 GROUP = 500

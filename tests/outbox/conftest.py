@@ -9,8 +9,8 @@ from outbox.messages import Record
 
 from appliance.mqtt import link
 from appliance.mqtt.config import MqttConfig
-from appliance.outbox import hold
-from appliance.outbox.publisher import Publisher
+from appliance.outbox.sender import hold
+from appliance.outbox.sender.publisher import Publisher
 from appliance.outbox.store import Outbox
 
 

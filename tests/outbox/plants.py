@@ -11,8 +11,8 @@ from running import until
 from appliance.api.board import Board
 from appliance.config import ApplianceConfig
 from appliance.gateway.subscribers import Subscribers, topics_of
-from appliance.outbox.publisher import Publisher
-from appliance.outbox.replaying import Replays
+from appliance.outbox.sender.publisher import Publisher
+from appliance.outbox.sender.replaying import Replays
 from appliance.steering.inbox import Mail
 
 CAMERAS = ("top", "side")

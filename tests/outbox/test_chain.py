@@ -5,7 +5,7 @@ import json
 import pytest
 
 from appliance.outbox.chain import Head, Kind, Verifier, as_recorded, as_replayed, digest, verify
-from appliance.outbox.numbering import Entry, Losses, rows_for
+from appliance.outbox.disk.numbering import Entry, Losses, rows_for
 from appliance.outbox.row import gap
 
 MORE = {"verdict": "pass", "replayed": False}

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.outbox.delivery_states import SENDS, TABLE, Happened, Kind, State, after
+from appliance.outbox.sender.delivery_states import SENDS, TABLE, Happened, Kind, State, after
 
 EVENTS = st.lists(st.sampled_from(Happened), max_size=30)
 

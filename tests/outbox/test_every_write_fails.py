@@ -13,15 +13,15 @@ import pytest
 from outbox.messages import result
 from outbox.test_kept import format_1
 
-from appliance.outbox.amounts import Limits
 from appliance.outbox.chain import verify
+from appliance.outbox.disk.amounts import Limits
+from appliance.outbox.disk.numbering import Entry
+from appliance.outbox.disk.opening import open_database
 from appliance.outbox.errors import DiskFull
 from appliance.outbox.intake import Intake
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import open_database
 from appliance.outbox.reader import Reader
+from appliance.outbox.sender.pen import Watermark
 from appliance.outbox.states import State
-from appliance.outbox.watermark import Watermark
 from appliance.outbox.writer import Writer
 
 LIMITS = Limits(4 * 1024**2, drop_oldest=False)

@@ -9,10 +9,10 @@ import pytest
 from outbox.messages import result, stored
 from running import until
 
-from appliance.outbox.database import Limits
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry, Losses
+from appliance.outbox.disk.opening import open_database
 from appliance.outbox.intake import Intake
-from appliance.outbox.numbering import Entry, Losses
-from appliance.outbox.opening import open_database
 from appliance.outbox.row import GAP_TOPIC
 from appliance.outbox.store import Outbox
 

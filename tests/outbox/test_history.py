@@ -18,15 +18,15 @@ from outbox.full_disk import FullDisk
 from outbox.messages import result
 
 from appliance.outbox.chain import Kind, verify
-from appliance.outbox.database import Limits
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry, Losses
+from appliance.outbox.disk.opening import open_database, rebuild
+from appliance.outbox.disk.retention import Clock
 from appliance.outbox.errors import DiskFull
 from appliance.outbox.history import History, Selection
-from appliance.outbox.numbering import Entry, Losses
-from appliance.outbox.opening import open_database, rebuild
 from appliance.outbox.reader import Reader
-from appliance.outbox.retention import Clock
 from appliance.outbox.row import GAP_TOPIC
-from appliance.outbox.watermark import Watermark
+from appliance.outbox.sender.pen import Watermark
 
 CAMERAS = st.sampled_from(["top", "side"])
 SIZES = st.integers(0, 6000)

@@ -12,14 +12,14 @@ from running import until
 from appliance.outbox import consumers
 from appliance.outbox.chain import digest, verify
 from appliance.outbox.consumers import Consumers
-from appliance.outbox.database import Limits
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry
+from appliance.outbox.disk.opening import current, open_database
+from appliance.outbox.disk.retention import Clock, Retention
 from appliance.outbox.history import History, Selection
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import current, open_database
 from appliance.outbox.reader import Reader
-from appliance.outbox.retention import Clock, Retention
 from appliance.outbox.row import GAP_TOPIC, Row
-from appliance.outbox.watermark import Watermark
+from appliance.outbox.sender.pen import Watermark
 
 LIMITS = Limits(64 * 1024**2, drop_oldest=False, keep_days=7)
 SMALL = Limits(4 * 1024**2, drop_oldest=False, keep_days=7)
@@ -395,7 +395,7 @@ def test_an_update_that_is_cut_off_leaves_the_file_as_it_was(folder, monkeypatch
         raise sqlite3.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr("appliance.outbox.marks.derive", unplugged)
+        patch.setattr("appliance.outbox.disk.marks.derive", unplugged)
         with pytest.raises(Exception, match="disk is full"):
             open_database(folder, LIMITS)
     reader = Reader(folder)

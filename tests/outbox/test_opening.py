@@ -7,15 +7,15 @@ import pytest
 from outbox.messages import result
 from running import until
 
-from appliance.outbox import highwater, tables
 from appliance.outbox.chain import digest
-from appliance.outbox.database import Database, Limits
+from appliance.outbox.disk import highwater, tables
+from appliance.outbox.disk.database import Database, Limits
+from appliance.outbox.disk.numbering import Entry
+from appliance.outbox.disk.opening import current, open_database
 from appliance.outbox.errors import DiskFailed, OutboxDamaged
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import current, open_database
 from appliance.outbox.reader import Reader
 from appliance.outbox.row import GAP_TOPIC
-from appliance.outbox.watermark import Watermark
+from appliance.outbox.sender.pen import Watermark
 
 LIMITS = Limits(64 * 1024**2, drop_oldest=False)
 

@@ -15,8 +15,8 @@ import pytest
 from outbox.line import Line
 from running import until
 
-from appliance.outbox.database import Limits
-from appliance.outbox.opening import damaged_files, open_database
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.opening import damaged_files, open_database
 from appliance.outbox.reader import Reader
 
 pytestmark = [

@@ -21,8 +21,8 @@ from running import free_port, until
 
 from appliance.mqtt import link
 from appliance.mqtt.config import MqttConfig
-from appliance.outbox import delivery
-from appliance.outbox.publisher import RETAINED_MAX_BYTES, Publisher
+from appliance.outbox.sender import delivery
+from appliance.outbox.sender.publisher import RETAINED_MAX_BYTES, Publisher
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -143,10 +143,10 @@ GATEWAY = """
 import sys
 from pathlib import Path
 from appliance.mqtt.config import MqttConfig
-from appliance.outbox.database import Limits
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import open_database
-from appliance.outbox.publisher import Publisher
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry
+from appliance.outbox.disk.opening import open_database
+from appliance.outbox.sender.publisher import Publisher
 publisher = Publisher(Path(sys.argv[1]), MqttConfig.model_validate_json(sys.argv[2]), "box1")
 publisher.start()
 print("started", flush=True)

@@ -14,11 +14,11 @@ from outbox.test_publisher_access import READER, protected
 from running import until
 
 from appliance.mqtt import link
-from appliance.outbox import delivery
-from appliance.outbox.database import Limits
-from appliance.outbox.numbering import Entry, Losses
-from appliance.outbox.opening import open_database
-from appliance.outbox.publisher import Publisher
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry, Losses
+from appliance.outbox.disk.opening import open_database
+from appliance.outbox.sender import delivery
+from appliance.outbox.sender.publisher import Publisher
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from appliance.outbox import replay
 from appliance.outbox.chain import as_replayed
-from appliance.outbox.replay import ReplayState, Wanted
-from appliance.outbox.replaying import AT_ONCE_MAX, Replays
 from appliance.outbox.row import GAP_TOPIC, Row, gap
+from appliance.outbox.sender import replay
+from appliance.outbox.sender.replay import ReplayState, Wanted
+from appliance.outbox.sender.replaying import AT_ONCE_MAX, Replays
 
 STREAM = "0193-life"
 OWN = "base/top/replay"

@@ -13,8 +13,8 @@ from outbox.plants import Mes, Station
 from running import REPOSITORY, until
 
 from appliance.outbox.chain import as_replayed
-from appliance.outbox.opening import current
-from appliance.outbox.replaying import AT_ONCE_MAX
+from appliance.outbox.disk.opening import current
+from appliance.outbox.sender.replaying import AT_ONCE_MAX
 from appliance.steering.client import ControlClient
 from appliance.steering.requests import Request, Verb
 from appliance.steering.sides import GATEWAY

@@ -1,4 +1,4 @@
-from appliance.outbox.retained import Retained
+from appliance.outbox.sender.retained import Retained
 
 
 def take(retained):

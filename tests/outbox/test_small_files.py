@@ -1,9 +1,10 @@
 import pytest
 
 from appliance.outbox import smallfile, watermark
-from appliance.outbox.identity import client_id
 from appliance.outbox.row import Row
-from appliance.outbox.watermark import Watermark
+from appliance.outbox.sender import pen
+from appliance.outbox.sender.identity import client_id
+from appliance.outbox.sender.pen import Watermark
 
 
 def row(number, stream="s", through=None):
@@ -53,7 +54,7 @@ def test_receipts_that_come_together_are_written_together(tmp_path):
     mark.advance(row(1))
     mark.flush()
     mark.advance(row(2))
-    slow_disk_s = watermark._COST_SHARE * mark._cost_s
+    slow_disk_s = pen._COST_SHARE * mark._cost_s
     assert 0.05 < mark.due_in_s() <= max(0.5, slow_disk_s)
     for number in range(3, 60):
         mark.advance(row(number))

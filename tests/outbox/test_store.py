@@ -10,9 +10,9 @@ from running import until
 
 from appliance.inspection.result import SCHEMA_PATH
 from appliance.outbox.chain import digest
-from appliance.outbox.database import Database, Limits
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import open_database
+from appliance.outbox.disk.database import Database, Limits
+from appliance.outbox.disk.numbering import Entry
+from appliance.outbox.disk.opening import open_database
 from appliance.outbox.row import GAP_TOPIC
 from appliance.outbox.store import Outbox
 
@@ -128,7 +128,7 @@ def test_depth_tells_rows_bytes_and_age(open_outbox):
 
 
 def test_the_gateways_file_is_enough_to_delete_rows(open_outbox, folder):
-    from appliance.outbox.watermark import Watermark
+    from appliance.outbox.sender.pen import Watermark
 
     outbox = open_outbox()
     for _ in range(3):

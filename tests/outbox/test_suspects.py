@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.outbox.suspects import Suspects
+from appliance.outbox.sender.suspects import Suspects
 
 
 def test_the_one_that_was_alone_under_way_at_the_third_end_is_the_one():

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from appliance.outbox.row import Row
-from appliance.outbox.window import Window
+from appliance.outbox.sender.window import Window
 
 
 def rows(*numbers):

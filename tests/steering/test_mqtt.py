@@ -15,7 +15,7 @@ from running import until
 from steering.boxes import Handler, deployment, document
 
 from appliance.mqtt import link
-from appliance.outbox.publisher import Publisher
+from appliance.outbox.sender.publisher import Publisher
 from appliance.registry.deployments.states import State
 from appliance.steering import desk as desk_module
 from appliance.steering.client import ControlClient

@@ -10,10 +10,10 @@ from common import Run, messages
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from appliance.mqtt.config import MqttConfig
-from appliance.outbox.database import Limits
-from appliance.outbox.numbering import Entry
-from appliance.outbox.opening import open_database
-from appliance.outbox.publisher import Publisher
+from appliance.outbox.disk.database import Limits
+from appliance.outbox.disk.numbering import Entry
+from appliance.outbox.disk.opening import open_database
+from appliance.outbox.sender.publisher import Publisher
 
 HURRIED = ("pause",) if os.environ.get("HURRIED") else ()
 """Where commands may come, small packets are sent at once, and each is acknowledged at once."""

@@ -5,8 +5,8 @@ import time
 from collections.abc import Hashable
 from typing import Final
 
-from appliance.outbox.retained import Retained
-from appliance.outbox.sending import JSON, Outgoing
+from appliance.outbox.sender.retained import Retained
+from appliance.outbox.sender.sending import JSON, Outgoing
 
 _log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.connection import Closed, End, Event, Granted, Leaving, Opened, Receipt, Received
 from appliance.mqtt.link import Link
 from appliance.mqtt.topics import AVAILABILITY, OFFLINE, ONLINE
-from appliance.outbox.delivery_states import SENDS, Happened, Kind, State, after
-from appliance.outbox.live import LiveRows, said
-from appliance.outbox.replaying import Replays
-from appliance.outbox.sending import Lane, Note, Notes, Outgoing, Repeated
-from appliance.outbox.standing import Standing
-from appliance.outbox.suspects import Suspects
+from appliance.outbox.sender.delivery_states import SENDS, Happened, Kind, State, after
+from appliance.outbox.sender.live import LiveRows, said
+from appliance.outbox.sender.replaying import Replays
+from appliance.outbox.sender.sending import Lane, Note, Notes, Outgoing, Repeated
+from appliance.outbox.sender.standing import Standing
+from appliance.outbox.sender.suspects import Suspects
 
 _LAST_TOPIC: Final = "last"
 _STALLED_S: Final = 30.0

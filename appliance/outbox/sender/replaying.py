@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.outbox.replay import Item, Replay, ReplayStatus, Wanted
 from appliance.outbox.row import Row
+from appliance.outbox.sender.replay import Item, Replay, ReplayStatus, Wanted
 
 AT_ONCE_MAX: Final = 4
 REMEMBERED_MAX: Final = 32

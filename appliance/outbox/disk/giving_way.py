@@ -4,8 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 
 from appliance.outbox.chain import link_after, prev_of
+from appliance.outbox.disk.tables import insert, room_for
 from appliance.outbox.row import GAP_TOPIC, Row, gap
-from appliance.outbox.tables import insert, room_for
 
 
 @dataclass(slots=True)

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.outbox import highwater, marks, tables
-from appliance.outbox.amounts import Limits, Stored, Written
+from appliance.outbox.disk import highwater, marks, tables
+from appliance.outbox.disk.amounts import Limits, Stored, Written
+from appliance.outbox.disk.giving_way import delete_oldest, drop_oldest
+from appliance.outbox.disk.numbering import Entry, Losses, rows_for
+from appliance.outbox.disk.retention import Clock, Retention
+from appliance.outbox.disk.tables import FileState
 from appliance.outbox.errors import OutboxDamaged, OutboxError
 from appliance.outbox.faults import in_our_words
-from appliance.outbox.giving_way import delete_oldest, drop_oldest
-from appliance.outbox.numbering import Entry, Losses, rows_for
-from appliance.outbox.retention import Clock, Retention
 from appliance.outbox.row import Recorded, Row
-from appliance.outbox.tables import FileState
 
 _log = logging.getLogger(__name__)
 

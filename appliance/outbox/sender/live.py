@@ -9,13 +9,13 @@ from typing import Final
 
 from appliance.mqtt.config import MqttConfig
 from appliance.outbox.errors import OutboxDamaged, OutboxError
-from appliance.outbox.hold import Hold
 from appliance.outbox.reader import Reader
 from appliance.outbox.row import GAP_TOPIC, Row
-from appliance.outbox.sending import Outgoing
-from appliance.outbox.speed import Speed
-from appliance.outbox.watermark import Watermark
-from appliance.outbox.window import Window
+from appliance.outbox.sender.hold import Hold
+from appliance.outbox.sender.pen import Watermark
+from appliance.outbox.sender.sending import Outgoing
+from appliance.outbox.sender.speed import Speed
+from appliance.outbox.sender.window import Window
 
 _log = logging.getLogger(__name__)
 

@@ -15,13 +15,13 @@ from appliance.mqtt.config import MqttConfig
 from appliance.mqtt.connection import Received, Will
 from appliance.mqtt.link import Link
 from appliance.mqtt.topics import AVAILABILITY, OFFLINE, is_suffix, is_topic
-from appliance.outbox.delivery import Delivery
 from appliance.outbox.errors import OutboxError
 from appliance.outbox.faults import in_our_words
-from appliance.outbox.identity import client_id
 from appliance.outbox.lock import ProcessLock
-from appliance.outbox.replaying import Replays
-from appliance.outbox.sending import Note
+from appliance.outbox.sender.delivery import Delivery
+from appliance.outbox.sender.identity import client_id
+from appliance.outbox.sender.replaying import Replays
+from appliance.outbox.sender.sending import Note
 
 _log = logging.getLogger(__name__)
 

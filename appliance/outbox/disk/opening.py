@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from appliance.outbox import highwater, smallfile, watermark
-from appliance.outbox.amounts import Limits
-from appliance.outbox.database import Database
+from appliance.outbox import smallfile, watermark
+from appliance.outbox.disk import highwater
+from appliance.outbox.disk.amounts import Limits
+from appliance.outbox.disk.database import Database
+from appliance.outbox.disk.retention import Clock
+from appliance.outbox.disk.salvage import Expected, Salvage
+from appliance.outbox.disk.tables import acknowledged_in, create
 from appliance.outbox.errors import DiskFull, OutboxDamaged, OutboxError
 from appliance.outbox.faults import in_our_words
 from appliance.outbox.files import current, damaged_files, generation
-from appliance.outbox.retention import Clock
 from appliance.outbox.row import Row
-from appliance.outbox.salvage import Expected, Salvage
-from appliance.outbox.tables import acknowledged_in, create
 
 __all__ = ["current", "damaged_files", "open_database", "rebuild"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from appliance.outbox.chain import link_after, prev_of
+from appliance.outbox.disk.tables import room_for
 from appliance.outbox.row import GAP_TOPIC, Row, from_disk, gap
-from appliance.outbox.tables import room_for
 
 _BLOCK_ROWS: Final = 512
 _ROW_MAX: Final = 2**53

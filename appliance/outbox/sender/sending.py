@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from appliance.outbox.replaying import Again, Replays
+from appliance.outbox.sender.replaying import Again, Replays
 
 _log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.outbox import marks
 from appliance.outbox.chain import link_after
+from appliance.outbox.disk import marks
+from appliance.outbox.disk.numbering import Stream, Streams
 from appliance.outbox.errors import DiskFailed, OutboxDamaged
 from appliance.outbox.faults import in_our_words
-from appliance.outbox.numbering import Stream, Streams
 from appliance.outbox.row import Row, from_disk
 
 _log = logging.getLogger(__name__)

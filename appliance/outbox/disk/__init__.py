@@ -1,0 +1,1 @@
+"""The file in which results wait and are kept: opened or rebuilt, written, given room. The writer's alone."""
