@@ -32,6 +32,28 @@ def delete_oldest(db: sqlite3.Connection, through: int, most: int) -> Deleted:
     return Deleted(len(found), sum(room_for(size) for _, size in found), last_row)
 
 
+@dataclass(slots=True)
+class _GivenUp:
+    """One stream's rows that go. After damage its gap messages stand behind its results: not every row is newer."""
+
+    opening: int
+    """The row with its first number."""
+    first: int
+    closing: int
+    """The row with its last number."""
+    last: int
+    place: int
+    """The last of the rows."""
+
+    def add(self, row: int, first: int, last: int) -> None:
+        """One more."""
+        if first < self.first:
+            self.opening, self.first = row, first
+        if last >= self.last:
+            self.closing, self.last = row, last
+        self.place = row
+
+
 def drop_oldest(db: sqlite3.Connection, through: int, wanted_bytes: int) -> Deleted:
     """Give up the oldest rows up to `through` for one gap message a stream, until so much room is free.
 
@@ -39,19 +61,21 @@ def drop_oldest(db: sqlite3.Connection, through: int, wanted_bytes: int) -> Dele
     had read before could delete it while later ones of its range were never sent.
     """
     dropped = Deleted()
-    ends: dict[str, tuple[int, int]] = {}
-    """Stream -> its first and its last row given up."""
-    oldest = db.execute("SELECT row, topic, stream, length(payload) FROM rows WHERE row <= ? ORDER BY row", (through,))
-    for row, topic, stream, size in oldest:
+    streams: dict[str, _GivenUp] = {}
+    oldest = db.execute(
+        "SELECT row, topic, stream, sequence, through, length(payload) FROM rows WHERE row <= ? ORDER BY row",
+        (through,),
+    )
+    for row, topic, stream, first, last, size in oldest:
         if dropped.bytes >= wanted_bytes:
             break
-        ends[stream] = (ends.get(stream, (row, row))[0], row)
+        streams.setdefault(stream, _GivenUp(row, first, row, last, row)).add(row, first, last)
         dropped.rows += 1
         dropped.bytes += room_for(size)
         dropped.last_row = row
         dropped.results += topic != GAP_TOPIC
     oldest.close()
-    gaps = [_gap_for(db, first, last) for first, last in sorted(ends.values(), key=lambda one: one[1])]
+    gaps = [_gap_for(db, one) for one in sorted(streams.values(), key=lambda one: one.place)]
     db.execute("DELETE FROM rows WHERE row <= ?", (dropped.last_row,))
     for row, recorded_utc_ns in gaps:
         insert(db, [row], recorded_utc_ns)
@@ -60,9 +84,10 @@ def drop_oldest(db: sqlite3.Connection, through: int, wanted_bytes: int) -> Dele
     return dropped
 
 
-def _gap_for(db: sqlite3.Connection, first: int, last: int) -> tuple[Row, int]:
-    select = "SELECT camera, stream, sequence, through, payload, recorded_utc_ns FROM rows WHERE row = ?"
-    _, _, from_sequence, _, opening, _ = db.execute(select, (first,)).fetchone()
-    camera, stream, _, through, closing, recorded_utc_ns = db.execute(select, (last,)).fetchone()
-    payload = gap(stream, from_sequence, through, "outbox_full", prev_of(opening), link_after(closing))
-    return Row(last, camera, GAP_TOPIC, stream, from_sequence, through, payload), recorded_utc_ns
+def _gap_for(db: sqlite3.Connection, gone: _GivenUp) -> tuple[Row, int]:
+    select = "SELECT camera, stream, payload, recorded_utc_ns FROM rows WHERE row = ?"
+    _, _, opening, _ = db.execute(select, (gone.opening,)).fetchone()
+    camera, stream, closing, _ = db.execute(select, (gone.closing,)).fetchone()
+    *_, recorded_utc_ns = db.execute(select, (gone.place,)).fetchone()
+    payload = gap(stream, gone.first, gone.last, "outbox_full", prev_of(opening), link_after(closing))
+    return Row(gone.place, camera, GAP_TOPIC, stream, gone.first, gone.last, payload), recorded_utc_ns
