@@ -296,7 +296,8 @@ def test_a_reload_takes_new_limits_without_losing_a_part(appliance, subscriber):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="NOT VERIFIED: mounting a small disk needs root")
-def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, subscriber, tmp_path):
+def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, broker, subscriber, tmp_path):
+    """Loudly once nothing is left to give way: what the broker has goes first."""
     disk = tmp_path / "disk"
     disk.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(disk)], check=True)
@@ -313,8 +314,12 @@ def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, subscriber, tmp_
                     file.write(b"x" * 65536)
             except OSError:
                 pass
+        seen = len(subscriber.results)
+        until(lambda: len(subscriber.results) > seen + 20, "parts recorded in the room of those that the broker has")
+        broker.stop()
         until(lambda: "NOT_RECORDED" in json.dumps(line.get("/healthz")[1]), "NOT_RECORDED in health")
         filler.unlink()
+        broker.start()
         until(lambda: any(r["reason"] == "NOT_RECORDED" for r in subscriber.results), "the parts that failed")
         seen = len(subscriber.results)
         until(lambda: any(r["verdict"] == "pass" for r in subscriber.results[seen:]), "parts that pass again")
