@@ -98,6 +98,29 @@ def test_ctrl_c_ends_the_demo_cleanly_with_its_summary(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGHUP], ids=["kill -9", "terminal closed"])
+def test_nothing_outlives_the_demo(tmp_path, how):
+    state = tmp_path / "demo"
+    command = [*COMMAND, "demo", "--takt-ms", "100", "--state", str(state)]
+    output = tmp_path / "output"
+    with output.open("wb") as file:
+        demo = subprocess.Popen(command, stdout=file, stderr=file, start_new_session=True)
+    try:
+        until(lambda: output.read_text().count(" ms  met") > 3, "parts on the terminal", 180)
+        demo.send_signal(how)
+        demo.wait(60)
+        until(lambda: not running_in(state), "all that it started to end", 40)
+    finally:
+        demo.kill()
+
+
+def running_in(folder):
+    """The programs that have this folder in their command line."""
+    found = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    return [row for row in found.splitlines() if str(folder) in row]
+
+
+@pytest.mark.slow
 def test_the_demo_runs_over_a_folder_of_pictures_with_a_model_of_ones_own(tmp_path, pictures_of_parts):
     said = run(
         "demo",

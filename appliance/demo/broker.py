@@ -11,6 +11,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Final, Literal
 
+from appliance.demo.children import dies_with_us
 from appliance.errors import ApplianceError
 
 _PLACES: Final = ("/usr/sbin/mosquitto", "/usr/local/sbin/mosquitto")
@@ -106,7 +107,7 @@ class Broker:
         with self.log.open("wb") as log:
             # A session of its own: Ctrl-C is for the line, which still has results to deliver.
             self._process = subprocess.Popen(
-                self._command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+                dies_with_us(self._command()), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
             )
         try:
             self._wait()

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, Final
 
 from appliance.demo.broker import Broker, BrokerKind, choose
+from appliance.demo.children import dies_with_us
 from appliance.demo.show import Show, shown
 from appliance.demo.subscriber import Subscriber
 from appliance.demo.tour import Tour, publisher_files
@@ -82,8 +83,8 @@ class Demo:
         if self._settings.tour:
             for old in publisher_files(self._state):
                 shutil.rmtree(old, ignore_errors=True)
-        signal.signal(signal.SIGINT, self._interrupt)
-        signal.signal(signal.SIGTERM, self._interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # the last: the terminal was closed
+            signal.signal(number, self._interrupt)
         config = self._write_config_except_broker()
         self._broker.start()
         subscriber = Subscriber(self._broker.port, BASE_TOPIC, self._broker.kind.protocol)
@@ -165,7 +166,7 @@ class Demo:
         command += ["--parts", str(self._settings.parts)] if self._settings.parts else ["--once"]
         with (self._state / "appliance.log").open("wb") as log:
             self._line = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                dies_with_us(command), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
     def _ask_to_end(self, line: "subprocess.Popen[bytes]") -> None:
