@@ -79,6 +79,7 @@ def test_the_demo_shows_each_part_and_ends_with_a_summary(tmp_path, prepared):
         assert where in said.stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_demo_cleanly_with_its_summary(tmp_path):
     command = [*COMMAND, "demo", "--takt-ms", "100", "--state", str(tmp_path / "demo")]
     output = tmp_path / "output"

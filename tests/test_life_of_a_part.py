@@ -173,6 +173,7 @@ def test_a_picture_that_cannot_be_trusted_never_passes_a_part(appliance, subscri
     assert all(result["detail"] for result in hit)
 
 
+@pytest.mark.slow
 def test_a_camera_that_is_triggered_itself_gives_a_result_for_every_exposure_also_the_lost_ones(appliance, subscriber):
     camera = (
         'driver = "virtual"\ntrigger = "timed"\ntakt_s = 0.1\nmisbehave = { lost = { at_exposures = [60, 61, 80] } }'

@@ -123,7 +123,8 @@ def gateway_of(line: Appliance) -> int | None:
 
 
 @pytest.mark.parametrize(
-    ("kills", "broker_kills"), [(3, 1), pytest.param(100, 0, marks=MANY), pytest.param(100, 50, marks=MANY)]
+    ("kills", "broker_kills"),
+    [pytest.param(3, 1, marks=MANY), pytest.param(100, 0, marks=MANY), pytest.param(100, 50, marks=MANY)],
 )
 def test_whatever_is_killed_every_recorded_result_arrives(tmp_path, kills, broker_kills):
     broker = Broker(tmp_path / "broker").start()

@@ -24,6 +24,7 @@ def tls(plant, name):
     return f'tls = {{ ca_file = "{ca}", certificate_file = "{certificate}", key_file = "{key}" }}'
 
 
+@pytest.mark.slow
 def test_its_results_arrive_with_its_own_certificate(plant, appliance):
     with closing(plant.client("mes")) as mes:
         mes.subscribe(f"{BASE}/#")

@@ -144,6 +144,7 @@ def test_each_byte_of_a_box_with_everything_is_catalogued_and_all_of_the_catalog
     assert gap["reason"] == "not_json"
 
 
+@pytest.mark.slow
 def test_each_byte_of_a_box_that_speaks_3_1_1_is_catalogued(appliance, ears):
     five, old = ears
     line = appliance(mqtt='protocol = "3.1.1"\nsummary_s = 1').start("--parts", "15")

@@ -38,6 +38,7 @@ def test_rule(recording, tck_id):
     rules.RULES[tck_id](recording)
 
 
+@pytest.mark.slow
 def test_every_rule_on_mqtt_3_1_1(tmp_path):
     recording = record(tmp_path, "3.1.1")
     assert [tck_id for tck_id, tried in rules.RULES.items() if not is_kept(tried, recording)] == []

@@ -128,6 +128,7 @@ def test_after_kill_9_it_is_back_and_nothing_recorded_is_lost(box, subscriber):
     assert_nothing_lost(more_results(subscriber, 10))
 
 
+@pytest.mark.slow
 def test_the_gateway_may_die_alone(box, subscriber):
     box.start()
     more_results(subscriber, 10)
@@ -155,6 +156,7 @@ def test_stopping_delivers_everything_in_time(box, subscriber):
     assert results[delivered]["exposure_time_utc"] > stopped
 
 
+@pytest.mark.slow
 def test_reload_changes_the_settings_and_keeps_the_process(box, subscriber):
     box.start()
     more_results(subscriber, 5)
@@ -209,6 +211,7 @@ def test_the_brokers_password_comes_from_a_file_that_only_root_can_read(box, gua
         box.machine.systemctl("daemon-reload")
 
 
+@pytest.mark.slow
 def test_a_bad_file_at_reload_is_said_and_the_line_goes_on(box, subscriber):
     box.start()
     more_results(subscriber, 5)
@@ -220,6 +223,7 @@ def test_a_bad_file_at_reload_is_said_and_the_line_goes_on(box, subscriber):
     assert (box.main_pid, box.is_active) == (line, True)
 
 
+@pytest.mark.slow
 def test_a_bad_file_at_start_is_said_and_mending_it_is_enough(box, subscriber):
     box.configure(deadline_ms=-1)
     box.machine.systemctl("start", "--no-block", "appliance")
