@@ -117,7 +117,7 @@ def test_nothing_outlives_the_demo(tmp_path, how):
 
 def running_in(folder):
     """The programs that have this folder in their command line."""
-    found = subprocess.run(["ps", "-eo", "args="], capture_output=True, text=True, check=True).stdout
+    found = subprocess.run(["ps", "-ww", "-eo", "args="], capture_output=True, text=True, check=True).stdout
     return [row for row in found.splitlines() if str(folder) in row]
 
 

@@ -117,7 +117,7 @@ def processes_of(line: Appliance) -> list[int]:
 
 def gateway_of(line: Appliance) -> int | None:
     found = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(line.process.pid)], capture_output=True, text=True, check=False
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(line.process.pid)], capture_output=True, text=True, check=False
     )
     return next((int(row.split()[0]) for row in found.stdout.splitlines() if "appliance.gateway" in row), None)
 

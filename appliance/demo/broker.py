@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import pwd
 import shutil
 import socket
 import subprocess
@@ -24,6 +26,8 @@ _MOSQUITTO: Final = """\
 listener {port} 127.0.0.1
 allow_anonymous true
 persistence false
+# Whoever changes the user is not told any more that the demo has died.
+user {user}
 max_connections 100
 max_packet_size {largest}
 message_size_limit {largest}
@@ -138,15 +142,17 @@ class Broker:
     def _command(self) -> list[str]:
         if self.kind is BrokerKind.MOSQUITTO:
             config = self._folder / "mosquitto.conf"
-            config.write_text(_MOSQUITTO.format(port=self.port, largest=_LARGEST_MESSAGE), encoding="utf-8")
+            config.write_text(
+                _MOSQUITTO.format(port=self.port, largest=_LARGEST_MESSAGE, user=_user()), encoding="utf-8"
+            )
             return [_mosquitto() or "mosquitto", "-c", str(config)]
         config = self._folder / "amqtt.yaml"  # JSON is YAML
         # Named plugins only: those that come by themselves write every packet into the log.
-        settings = {
-            "listeners": {"default": {"type": "tcp", "bind": f"127.0.0.1:{self.port}", "max_connections": 100}},
-            "plugins": {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}},
-        }
-        config.write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        plugins = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+        listener = {"type": "tcp", "bind": f"127.0.0.1:{self.port}", "max_connections": 100}
+        config.write_text(
+            json.dumps({"listeners": {"default": listener}, "plugins": plugins}, indent=1), encoding="utf-8"
+        )
         return [sys.executable, "-m", "amqtt.scripts.broker_script", "-c", str(config)]
 
     def _wait(self) -> None:
@@ -165,6 +171,10 @@ def _mosquitto() -> str | None:
 
 def _has_amqtt() -> bool:
     return importlib.util.find_spec("amqtt") is not None
+
+
+def _user() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name
 
 
 def _free_port() -> int:
