@@ -195,7 +195,7 @@ class Verifier:
             seen.holes.append(
                 _Hole(head.sequence + 1, record.first - 1, head.link, record.prev if record.chained else None)
             )
-        elif record.first == head.sequence + 1 and record.chained and _differ(record.prev, head.link, strictly=True):
+        elif record.first == head.sequence + 1 and _breaks(record, head):
             yield _broken(record.stream, head.sequence, record.first)
         # A gap message that begins further back covers records that were heard before they were given up.
         seen.head = Head(record.last, record.link)
@@ -236,6 +236,11 @@ def verify(payloads: Iterable[bytes], heads: Mapping[str, Head] | None = None) -
     for payload in payloads:
         yield from verifier.add(payload)
     yield from verifier.end(heads)
+
+
+def _breaks(record: _Record, head: Head) -> bool:
+    """What damage took may have been the only one to know the record before it: a gap message may not name one."""
+    return record.chained and _differ(record.prev, head.link, strictly=not record.is_gap)
 
 
 def _differ(one: str | None, other: str | None, *, strictly: bool = False) -> bool:

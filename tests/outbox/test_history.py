@@ -282,3 +282,22 @@ def test_what_damage_left_behind_gives_way_without_a_hole():
             state.the_chain_holds_for_subscribers()
     finally:
         state.teardown()
+
+
+def test_a_gap_message_that_was_itself_damaged_gives_way_without_breaking_the_chain():
+    state = OutboxDropsTheOldest()
+    state.begin()
+    try:
+        for happening in (
+            state.fill_up,
+            lambda: state.deliver(2),
+            state.fill_up,
+            lambda: state.a_row_is_damaged(0),
+            state.fill_up,
+            state.fill_up,
+        ):
+            happening()
+            state.every_number_was_delivered_or_waits_or_is_named_in_a_gap()
+            state.the_chain_holds_for_subscribers()
+    finally:
+        state.teardown()
