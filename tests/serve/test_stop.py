@@ -51,6 +51,7 @@ def test_under_load_every_request_is_answered_or_refused_and_none_is_lost(server
     assert {tuple(values) for answers in clients.answers for _, values in answers} == {(2.5,)}
 
 
+@pytest.mark.slow
 def test_a_request_that_does_not_end_is_not_waited_for_for_ever(server, bases):
     box = server(f"--model_base_path={bases / 'slow'}", "--exit_timeout_s=0.5").up()
     client = box.client()

@@ -96,6 +96,7 @@ logging.getLogger("fields").error("disk full")
     assert (found["MESSAGE"], found["SYSLOG_IDENTIFIER"]) == ("disk full", "appliance")
 
 
+@pytest.mark.slow
 def test_the_broker_may_be_away_when_the_line_starts(box, broker, subscriber):
     broker.stop()
     box.start()
