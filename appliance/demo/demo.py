@@ -144,6 +144,7 @@ class Demo:
             f"  predict     http://127.0.0.1:{self._rest_port}/v1/models/demo:predict   "
             f"(TensorFlow Serving's REST; its gRPC: port {self._grpc_port})\n"
             f"  results     MQTT topic {BASE_TOPIC}/{CAMERA}/result on 127.0.0.1:{port}\n"
+            f"  follow them {program} results tail --config {shown(self._state / 'appliance.toml')}\n"
             f"  subscribe   mosquitto_sub -V {version} -p {port} -t '{BASE_TOPIC}/#' -v\n"
             f"  models      {shown(self._registry)}   (their way onto the box: {program} deployments --watch)\n"
             f"  push one    {program} deploy FOLDER {shown(self._registry)} \\\n"

@@ -113,10 +113,10 @@ def follow_the_readme(box: Machine) -> None:
     blocks = [block.partition("```")[0] for block in readme.split("   ```\n")[1::2]]
     commands = [line.strip() for block in blocks[:2] for line in block.splitlines() if "apt install" not in line]
     assert len(commands) == 11
-    box.run("mkdir", "/root/steps")
-    box.run("ln", "-s", str(CHECKOUT / "deploy"), "/root/steps/deploy")
+    box.run("mkdir", "/srv/steps")
+    box.run("ln", "-s", str(CHECKOUT / "deploy"), "/srv/steps/deploy")
     commands[0] = "deploy/broker/make-certificates mqtt-access broker localhost"
-    box.run("bash", "-euc", "\n".join(["cd /root/steps", *commands]), timeout_s=120)
+    box.run("bash", "-euc", "\n".join(["cd /srv/steps", *commands]), timeout_s=120)
 
 
 @pytest.mark.slow
@@ -125,7 +125,7 @@ def test_as_the_readme_says_it_comes_back_even_from_a_full_disk(fresh):
     fresh.run("mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", "/var/lib/mosquitto")
     follow_the_readme(fresh)
     assert active(fresh)
-    accounts = "/root/steps/mqtt-access/accounts"
+    accounts = "/srv/steps/mqtt-access/accounts"
 
     def client(program: str, name: str, *more: str) -> str:
         files = [f"{accounts}/{name}/{file}" for file in ("ca.crt", f"{name}.crt", f"{name}.key")]
