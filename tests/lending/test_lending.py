@@ -206,12 +206,19 @@ def test_a_version_can_leave_while_its_answer_is_not_fetched(box):
     one = box()
     remote = one.connect()
     large = Adding(1)
-    large.run = lambda *_: {"y": np.zeros(MESSAGE_MAX // 8, np.float64)}
+    asked = threading.Event()
+
+    def run(*_):
+        asked.set()
+        return {"y": np.zeros(MESSAGE_MAX // 8, np.float64)}
+
+    large.run = run
     one.serve((1, large))
     until(lambda: available(remote, 1), "version 1", 10)
     connection = remote._connections[0]
     with remote.borrow("m", None) as borrowed:
         connection.send(borrowed._call(("serving_default",), None, None).as_json(), {"x": X})
+    assert asked.wait(10)
     one.serve((2, Adding(2)))
     until(
         lambda: [state.manager_state for state in one.local.states("m")] == [ManagerState.AVAILABLE, ManagerState.END],

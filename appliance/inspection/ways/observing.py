@@ -38,12 +38,9 @@ class Observing:
                 frame = self._at.camera.read(self._wait_s())
             except CameraTimeout:
                 self._at.alive()
+                self._give_up_overdue()
             else:
                 self._bind(frame)
-            with self._changed:
-                overdue = self._binder.overdue(time.monotonic_ns())
-            for part in overdue:
-                self._missing(part)
 
     def abandon(self, detail: str) -> None:
         """See Way."""
@@ -77,6 +74,13 @@ class Observing:
             self._at.pass_on(binding.part, frame)
         elif not binding.ambiguous:
             nobodys(self._at, frame)
+
+    def _give_up_overdue(self) -> None:
+        """Only when the camera has no picture left: one that waits in its queue may be of the oldest trigger."""
+        with self._changed:
+            overdue = self._binder.overdue(time.monotonic_ns())
+        for part in overdue:
+            self._missing(part)
 
     def _missing(self, part: Part) -> None:
         self._at.give_up(part, Reason.FRAME_MISSING, "The trigger was given, and the camera made no picture of it.")
