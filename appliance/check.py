@@ -1,6 +1,5 @@
 """`appliance check`: is everything that the line needs there? One sentence a finding, with what to do."""
 
-import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from appliance import __version__
+from appliance.box import box_of
 from appliance.config import ApplianceConfig, load_config
 from appliance.errors import ApplianceError, ConfigError
 from appliance.golden import prove
@@ -17,7 +17,7 @@ from appliance.inspection import Plan
 from appliance.inspection.gpio_pin import look_at_pin
 from appliance.line_config import LineConfig
 from appliance.models import newest_loader
-from appliance.mqtt.connection import Closed, Connection, Leaving, Opened
+from appliance.mqtt.trial import try_out
 from appliance.registry.package.files import RELEASE_FILE
 from appliance.registry.package.keys import read_public_keys
 from appliance.registry.package.statement import read_statement
@@ -31,7 +31,6 @@ from camera.checking.trial import expose
 from camera.supervised import SupervisedCamera
 
 _FRAME_S: Final = 5.0
-_BROKER_S: Final = 5.0
 _STATEMENT_MAX_BYTES: Final = 4 << 20
 
 
@@ -163,23 +162,18 @@ def _delivery(config: ApplianceConfig, name: str) -> str:
 
 def _broker(config: ApplianceConfig) -> str:
     mqtt = config.mqtt
-    connection = Connection(mqtt, f"{config.station.name}-check", None)
-    wake, other = socket.socketpair()
-    try:
-        _await_opened(connection, wake)
-    finally:
-        connection.close(Leaving.POLITELY)
-        wake.close()
-        other.close()
-    return f"{mqtt.host}:{mqtt.port} accepts this box; it will publish below {mqtt.base_topic}."
-
-
-def _await_opened(connection: Connection, wake: socket.socket) -> None:
-    limit = time.monotonic() + _BROKER_S
-    while time.monotonic() < limit:
-        for event in connection.serve(0.2, wake):
-            if isinstance(event, Opened):
-                return
-            if isinstance(event, Closed):
-                raise ApplianceError(event.problem)
-    raise ApplianceError(f"The broker took the connection and says nothing for {_BROKER_S:.0f} s; is it MQTT?")
+    tried = try_out(mqtt, f"{config.station.name}-check", f"{mqtt.base_topic}/check", box_of(config).filters())
+    where = f"{mqtt.host}:{mqtt.port}"
+    if tried.refusal is not None:
+        raise ApplianceError(
+            f"{where} lets this box in and refuses what it publishes ({tried.refusal}): its access list must allow "
+            f"writing below {mqtt.base_topic}/#."
+        )
+    if tried.unread:
+        raise ApplianceError(
+            f"{where} lets this box in and does not let it read {', '.join(tried.unread)}: commands and the like would "
+            "never arrive; its access list must allow reading there."
+        )
+    if mqtt.protocol != "5":
+        return f"{where} accepts this box. Whether it may publish below {mqtt.base_topic} is not told over MQTT 3.1.1."
+    return f"{where} accepts this box, and what it publishes below {mqtt.base_topic}."

@@ -209,8 +209,8 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _asyncapi(options: argparse.Namespace) -> int:
+    from appliance.box import box_of
     from appliance.config import load_config
-    from appliance.gateway.box import box_of
     from appliance.messages.documents import encoded
 
     print(encoded(box_of(load_config(options.config))).decode(), end="")

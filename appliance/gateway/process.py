@@ -25,10 +25,10 @@ from appliance.api.line import LineViews
 from appliance.api.replays import ReplayViews
 from appliance.api.server import HttpServer
 from appliance.api.steered import Turns
+from appliance.box import box_of
 from appliance.config import ApplianceConfig, load_config
 from appliance.figures import Interval
 from appliance.gateway import discovery
-from appliance.gateway.box import box_of
 from appliance.gateway.live_view import LiveView
 from appliance.gateway.subscribers import Subscribers, topics_of
 from appliance.health import DeviceHealth, Reason

@@ -1,9 +1,11 @@
 """Which box speaks: what of the operator's file decides which topics there are. Pure."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 from appliance.messages import catalogue
-from appliance.messages.topic import Root, Topic
+from appliance.messages.topic import Direction, Root, Topic
 from appliance.mqtt.config import MqttConfig
 
 
@@ -48,6 +50,17 @@ class Box:
         if topic.root is Root.NAMED:
             return None
         return f"{self.mqtt.base_topic}/{topic.pattern}" if topic.root is Root.BASE else topic.pattern
+
+    def filters(self) -> tuple[str, ...]:
+        """What it subscribes to: whole topics, with `+` for a level that is not known beforehand."""
+        heard = (topic for topic in self.topics() if topic.direction is Direction.READ)
+        return tuple(dict.fromkeys(filter_ for topic in heard for filter_ in self._filters(topic)))
+
+    def _filters(self, topic: Topic) -> Iterator[str]:
+        address = self.address(topic) or ""
+        known = [self.values(topic, parameter) or ("+",) for parameter in topic.parameters]
+        for values in product(*known):
+            yield address.format(**dict(zip(topic.parameters, values, strict=True)))
 
     def _given(self) -> set[str]:
         mqtt = self.mqtt

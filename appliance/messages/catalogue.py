@@ -106,6 +106,15 @@ CATALOGUE: Final[tuple[Topic, ...]] = (
         texts=(b"online", b"offline"),
     ),
     Topic(
+        "check",
+        "check",
+        Direction.SENT,
+        "`appliance check` sends an empty message here to learn whether the broker lets the box publish. It means "
+        "nothing to subscribers.",
+        content_type=None,
+        texts=(b"",),
+    ),
+    Topic(
         "health",
         "health",
         Direction.SENT,

@@ -1,6 +1,8 @@
 """The appliance at the delivered broker, with its certificate, as deploy/broker/README.md has it."""
 
 import json
+import subprocess
+import sys
 from contextlib import closing
 
 import pytest
@@ -40,7 +42,13 @@ def test_its_results_arrive_with_its_own_certificate(plant, appliance):
 def test_with_the_certificate_of_another_station_it_says_that_the_broker_refuses_and_keeps_its_results(
     plant, appliance
 ):
-    line = appliance(broker_port=plant.port, mqtt=tls(plant, "elsewhere")).start()
+    line = appliance(broker_port=plant.port, mqtt=tls(plant, "elsewhere"))
+    command = [sys.executable, "-m", "appliance.cli", "check", "--config", str(line.config_file)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert f"refuses what it publishes (Not authorized): its access list must allow writing below {BASE}/#" in (
+        checked.stdout
+    )
+    line.start()
 
     def codes():
         _, body = line.get("/healthz")

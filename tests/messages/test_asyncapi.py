@@ -11,9 +11,9 @@ from messages.boxes import BASE, EVERYTHING, LITTLE
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT7
 
+from appliance.box import box_of
 from appliance.cli import main
 from appliance.config import load_config
-from appliance.gateway.box import box_of
 from appliance.messages.asyncapi import document
 from appliance.messages.catalogue import CATALOGUE
 from appliance.messages.documents import documents

@@ -212,3 +212,16 @@ def test_every_schema_is_in_the_package():
 
 def test_what_is_sent_below_the_base_topic_has_at_most_three_levels():
     assert all(one.pattern.count("/") <= 2 for one in CATALOGUE if one.root is Root.BASE)
+
+
+def test_what_a_box_subscribes_to_is_known_to_the_last_topic():
+    assert LITTLE.filters() == ()
+    assert set(EVERYTHING.filters()) >= {
+        f"{BASE}/desired",
+        f"{BASE}/desired/surface",
+        f"{BASE}/cmd/replay",
+        f"{BASE}/ack/mes/side.2",
+        "homeassistant/status",
+        "spBv1.0/acme/NCMD/box1",
+    }
+    assert not any("{" in one for one in EVERYTHING.filters())

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 import time
 from collections import Counter
 
@@ -123,6 +125,9 @@ def test_each_byte_of_a_box_with_everything_is_catalogued_and_all_of_the_catalog
         until(lambda name=name: five.on(f"{ANSWERS}/{name}"), f"the answer on {name}", 20)
     for where in (f"{ANSWERS}/replay", f"{BASE}/top/replay"):
         until(lambda where=where: any("missing" in one.json for one in five.on(where)), f"the end on {where}", 20)
+    command = [sys.executable, "-m", "appliance.cli", "check", "--config", str(line.config_file)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert "✓ broker: " in checked.stdout, checked.stdout + checked.stderr
     expected = {one.name for one in sent()} - set(NOT_HEARD)
     with contextlib.suppress(AssertionError):  # what is missing is named below
         until(lambda: expected <= set(names_of(five.heard)), "all of the catalogue", 20)

@@ -34,13 +34,7 @@ class Observing:
     def run(self) -> None:
         """See Way."""
         while not self._at.stopping.is_set():
-            try:
-                frame = self._at.camera.read(self._wait_s())
-            except CameraTimeout:
-                self._at.alive()
-                self._give_up_overdue()
-            else:
-                self._bind(frame)
+            self._look()
 
     def abandon(self, detail: str) -> None:
         """See Way."""
@@ -51,6 +45,15 @@ class Observing:
 
     def wake(self) -> None:
         """It looks by itself."""
+
+    def _look(self) -> None:
+        try:
+            frame = self._at.camera.read(self._wait_s())
+        except CameraTimeout:
+            self._at.alive()
+            self._give_up_overdue()
+        else:
+            self._bind(frame)
 
     def _wait_s(self) -> float:
         """Not past the moment at which a trigger is known to have no picture."""
