@@ -130,6 +130,13 @@ class ApplianceConfig(BaseModel, extra="forbid", frozen=True):
                 raise ValueError(f"{name!r} cannot be a camera's or a group's name: the box has a topic called so")
         return value
 
+    @field_validator("models")
+    @classmethod
+    def _leave_events_alone(cls, value: dict[str, ModelConfig]) -> dict[str, ModelConfig]:
+        if "events" in value and value["events"].delivery is not None:
+            raise ValueError("a delivered model cannot be called 'events': the box has a topic deployment/events")
+        return value
+
     @model_validator(mode="after")
     def _references_exist(self) -> "ApplianceConfig":
         for name, line in self.cameras.items():

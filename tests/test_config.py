@@ -236,3 +236,13 @@ def test_a_wire_to_the_camera_and_a_timer_do_not_go_together(written):
 def test_a_camera_cannot_have_the_name_of_a_topic_of_the_box(written, name):
     said = refusal(written(GOOD.replace("cameras.top", f"cameras.{name}")))
     assert f"{name!r} cannot be a camera's or a group's name: the box has a topic called so" in said
+
+
+def test_a_delivered_model_cannot_have_the_name_of_the_topic_of_deployments_steps(written):
+    delivered = (
+        '[models.events]\nbase_path = "/models"\n[models.events.delivery]\nsource = "/releases"\n'
+        'trusted_keys = ["/etc/appliance/keys/plant.pub"]'
+    )
+    said = refusal(written(f"{GOOD}\n{delivered}\n"))
+    assert "a delivered model cannot be called 'events': the box has a topic deployment/events" in said
+    load_config(written(f"{GOOD}\n{delivered}\n".replace("events", "eventful")))

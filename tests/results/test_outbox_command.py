@@ -5,8 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
-import time
+from types import SimpleNamespace
 
 import pytest
 from results.boxes import box, command, recorded, result, results, shift
@@ -58,16 +57,22 @@ def test_what_the_broker_has_is_kept_and_no_longer_waits(folder, capfd):
     assert found["is_recording"] is True
 
 
-def test_rates_are_measured(folder, capfd):
+def test_rates_are_measured(folder, capfd, monkeypatch):
+    """Forty results are recorded and twenty of them sent, after the first look and before the second."""
     with box(folder) as line:
         line.record(*shift(10))
-        going = threading.Thread(target=_send_and_record, args=(folder, line, _stream(folder)))
-        going.start()
+
+        def meanwhile(_interval_s):
+            line.record(*(result(n) for n in range(11, 51)))
+            smallfile.replace(
+                folder / "watermark.json", {"row": 20, "sequences": {_stream(folder): 20}, "damaged_in": None}
+            )
+
+        monkeypatch.setattr("appliance.results.outbox.time", SimpleNamespace(sleep=meanwhile))
         assert results("outbox", "--json", "--interval", 1.0, "--outbox", folder) == 0
-        going.join()
     found = json.loads(capfd.readouterr().out)
-    assert found["recorded_per_s"] > 10
-    assert found["sent_per_s"] > 5
+    assert found["recorded_per_s"] > 0
+    assert found["sent_per_s"] == pytest.approx(found["recorded_per_s"] / 2, rel=0.01)
 
 
 def test_consumers_are_shown_with_what_they_have_not_confirmed(folder, capfd):
@@ -154,13 +159,6 @@ def _as_nobody(*arguments):
     return subprocess.run(
         [sys.executable, "-c", code, "results", *map(str, arguments)], capture_output=True, text=True, check=False
     )
-
-
-def _send_and_record(folder, line, stream):
-    """Half a second after the first look, and before the second."""
-    time.sleep(0.3)
-    line.record(*(result(n) for n in range(11, 61)))
-    smallfile.replace(folder / "watermark.json", {"row": 30, "sequences": {stream: 30}, "damaged_in": None})
 
 
 def _stream(folder):
