@@ -45,6 +45,7 @@ def test_measuring_counts_every_part_and_gives_bounds(barely_trained):
     assert "Escapes: " in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["train.py", "evaluate.py", "golden.py"])
 def test_each_script_explains_itself(script):
     assert "usage:" in run(script, "--help")
