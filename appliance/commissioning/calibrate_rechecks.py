@@ -1,15 +1,15 @@
 """Results that people have looked at again: what the box had published, and `recheck`, good or bad."""
 
-import csv
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.commissioning.errors import CommissioningError
 from appliance.inspection.calibration import Classes, LabelledPart
 from appliance.inspection.result import Evaluation
+from appliance.row_file import rows
 
 _FILE_MAX_BYTES: Final = 1 << 30
 _TABLES: Final = ("classes", "regions", "model")
@@ -25,21 +25,20 @@ def read_rechecks(
 
     A line, or a row, holds a result as the schema has it (result_id, recipe_id, part_id, evaluation, classes, regions,
     model) and `recheck`: good or bad; `group`, where there is one, says which of them are of one part, else part_id
-    does. In CSV the columns classes, regions and model hold JSON. Raises: CommissioningError.
+    does. In CSV the columns classes, regions and model hold JSON. Raises: CommissioningError, RowFileError.
     """
     parts: dict[str, LabelledPart] = {}
     left_out: Counter[str] = Counter()
     found: Counter[str] = Counter()
-    for number, row in _rows(file):
-        why = _why_not(row, recipe, digest)
-        if why is not None:
-            left_out[why] += 1
-            continue
+    for number, given in rows(file, max_bytes=_FILE_MAX_BYTES):
         try:
-            name = str(row["result_id"])
-            group = str(row.get("group") or row.get("part_id") or name)
-            rows = tuple(_scores(row, classes))
-            parts[name] = LabelledPart(name, group, row["recheck"] == "good", None, rows)
+            row = _decoded(given)
+            why = _why_not(row, recipe, digest)
+            if why is not None:
+                left_out[why] += 1
+                continue
+            part = _part(row, classes)
+            parts[part.name] = part
             found[str(row["evaluation"])] += 1
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CommissioningError(f"{file}, line {number}: no result as the box gives it ({error!r}).") from error
@@ -57,8 +56,18 @@ def read_rechecks(
     return list(parts.values()), notes
 
 
+def _part(row: Row, classes: Classes) -> LabelledPart:
+    name = str(row["result_id"])
+    group = str(row.get("group") or row.get("part_id") or name)
+    return LabelledPart(name, group, _answer(row) == "good", None, tuple(_scores(row, classes)))
+
+
+def _answer(row: Row) -> str:
+    return str(row.get("recheck") or "").strip().lower()
+
+
 def _why_not(row: Row, recipe: str, digest: str) -> str | None:
-    if row.get("recheck") not in {"good", "bad"}:
+    if _answer(row) not in {"good", "bad"}:
         return "without a recheck good or bad"
     if row.get("recipe_id") != recipe:
         return "of another recipe"
@@ -93,36 +102,10 @@ def _scores(row: Row, classes: Classes) -> Iterator[tuple[str | None, tuple[floa
         yield one["region"], tuple(score if label == one["label"] else 1.0 - score for label in classes.labels)
 
 
-def _rows(file: Path) -> Iterator[tuple[int, Row]]:
-    """With the number of its line."""
-    try:
-        if file.stat().st_size > _FILE_MAX_BYTES:
-            raise CommissioningError(f"{file} is above {_FILE_MAX_BYTES >> 30} GiB; take the rechecks of one model.")
-        with file.open(encoding="utf-8", newline="") as lines:
-            yield from enumerate(_from_csv(lines), 2) if file.suffix.lower() == ".csv" else _from_json(file, lines)
-    except OSError as error:
-        raise CommissioningError(f"{file} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise CommissioningError(f"{file} is no UTF-8 text; store it as .jsonl or .csv.") from error
-
-
-def _from_csv(lines: Iterable[str]) -> Iterator[Row]:
-    for row in csv.DictReader(lines):
-        value: dict[str, Any] = {key: one for key, one in row.items() if one != ""}
-        for key in _TABLES:
-            if key in value:
-                value[key] = json.loads(value[key])
-        yield value
-
-
-def _from_json(file: Path, lines: Iterable[str]) -> Iterator[tuple[int, Row]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise CommissioningError(f"{file}, line {number}: no JSON ({error}).") from error
-        if not isinstance(value, dict):
-            raise CommissioningError(f"{file}, line {number}: not an object; one result a line is read.")
-        yield number, value
+def _decoded(row: Row) -> dict[str, Any]:
+    """A row of CSV as the object that it was: no empty fields, tables as tables. Raises: ValueError."""
+    return {
+        key: json.loads(value) if key in _TABLES and isinstance(value, str) else value
+        for key, value in row.items()
+        if value not in ("", None)
+    }

@@ -1,12 +1,11 @@
 """What people found when they looked at parts again: good or bad, by result or by part."""
 
-import csv
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from appliance.results.errors import ResultsError
+from appliance.row_file import rows
 
 GOOD: Final = "good"
 BAD: Final = "bad"
@@ -18,7 +17,7 @@ class Rechecks:
     def __init__(self, file: Path) -> None:
         """CSV with a heading (FILE.csv), or JSON lines: result_id or part_id, and recheck.
 
-        Memory grows with the rechecks. Raises: ResultsError.
+        Memory grows with the rechecks. Raises: ResultsError, RowFileError.
         """
         self._of_result: dict[str, str] = {}
         self._of_part: dict[str, str] = {}
@@ -26,7 +25,7 @@ class Rechecks:
         """Ids that are there with both answers; the later one counts."""
         self.left_out = 0
         """Lines without an answer, as an export has them for parts that nobody rechecked."""
-        for number, row in _rows(file):
+        for number, row in rows(file):
             self._take(file, number, row)
         if not self:
             raise ResultsError(f"{file} holds no recheck: a line has result_id or part_id, and recheck: good or bad.")
@@ -42,6 +41,8 @@ class Rechecks:
         return found
 
     def _take(self, file: Path, number: int, row: Mapping[str, Any]) -> None:
+        if file.suffix.lower() == ".csv" and ("recheck" not in row or not row.keys() & {"result_id", "part_id"}):
+            raise ResultsError(f"{file} needs a first line that names its columns: result_id or part_id, and recheck.")
         answer = str(row.get("recheck") or "").strip().lower()
         if not answer:
             self.left_out += 1
@@ -54,36 +55,3 @@ class Rechecks:
             raise ResultsError(f"{file}, line {number}: a recheck has a result_id or a part_id, and this has neither.")
         self.contradictions += of.get(name, answer) != answer
         of[name] = answer
-
-
-def _rows(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """With the number of its line."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            yield from _from_csv(file, lines) if file.suffix.lower() == ".csv" else _from_json(file, lines)
-    except OSError as error:
-        raise ResultsError(f"{file} cannot be read ({error.strerror}).") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ResultsError(f"{file} is neither CSV (.csv) nor JSON lines in UTF-8.") from error
-
-
-def _from_csv(file: Path, lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    rows = csv.DictReader(lines)
-    names = {name.strip() for name in rows.fieldnames or ()}
-    if "recheck" not in names or not names & {"result_id", "part_id"}:
-        raise ResultsError(f"{file} needs a first line that names its columns: result_id or part_id, and recheck.")
-    for row in rows:
-        yield rows.line_num, {(name or "").strip(): value for name, value in row.items()}
-
-
-def _from_json(file: Path, lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except ValueError as error:
-            raise ResultsError(f"{file}, line {number}: no JSON ({error}).") from error
-        if not isinstance(value, dict):
-            raise ResultsError(f"{file}, line {number}: not an object; a recheck a line is read.")
-        yield number, value

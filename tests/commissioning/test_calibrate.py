@@ -215,6 +215,13 @@ def test_rechecks_of_something_else_are_not_counted(station, box, changes, sente
         run(box, "--rechecks", rechecks(station, box, **changes), "--max-false-reject", "13%")
 
 
+def test_a_table_whose_scores_are_no_json_is_one_sentence(station, box):
+    file = box / "rechecks.csv"
+    file.write_text("result_id,recheck,recipe_id,evaluation,classes\nr-1,good,part,OK,0.9\nr-2,good,part,OK,[0.9\n")
+    with pytest.raises(ApplianceError, match=r"rechecks.csv, line 3: no result as the box gives it"):
+        run(box, "--rechecks", file, "--max-false-reject", "13%")
+
+
 def test_rechecks_of_failed_parts_alone_show_no_escape_rate(station, box):
     file = rechecks(station, box, evaluation="NotDecidable")
     with pytest.raises(ApplianceError, match="No part that had passed was rechecked"):
