@@ -157,7 +157,7 @@ def test_a_camera_driver_that_dies_or_hangs_is_replaced_and_every_part_has_its_r
     ("fault", "reason"),
     [
         ("frozen = { at_exposures = [10], for_exposures = 5 }", Reason.FRAME_FROZEN),
-        ("lost = { at_exposures = [10, 20] }", Reason.FRAME_MISSING),
+        pytest.param("lost = { at_exposures = [10, 20] }", Reason.FRAME_MISSING, marks=pytest.mark.slow),
         pytest.param("incomplete = { at_exposures = [10, 20] }", Reason.FRAME_INCOMPLETE, marks=pytest.mark.slow),
         pytest.param("late = { at_exposures = [10, 20], late_s = 0.15 }", Reason.FRAME_MISSING, marks=pytest.mark.slow),
     ],

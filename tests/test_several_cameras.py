@@ -102,6 +102,7 @@ def test_a_part_that_two_cameras_see_gets_one_combined_result_and_each_camera_it
     assert line.stop() == 0
 
 
+@pytest.mark.slow
 def test_the_recipe_changes_between_two_parts_and_a_bad_one_is_refused(appliance, subscriber):
     line = start(appliance)
     socket = ("--socket", str(line.folder / "state" / "line.sock"))

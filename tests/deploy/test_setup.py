@@ -124,7 +124,7 @@ def test_a_step_that_fails_shows_the_end_of_what_it_said(clone, tmp_path):
 
 
 @as_root
-@pytest.mark.parametrize("changed", ["pyproject.toml", "deploy/constraints.txt"])
+@pytest.mark.parametrize("changed", [pytest.param("pyproject.toml", marks=pytest.mark.slow), "deploy/constraints.txt"])
 def test_a_changed_list_of_packages_is_installed_again(changed, clone):
     fill(clone, "demo")
     with (clone / changed).open("a") as file:
