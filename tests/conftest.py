@@ -1,11 +1,29 @@
 """What several tests stand on."""
 
+import os
 import shutil
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from running import VALIDATOR, Appliance, Mosquitto, Subscriber
+
+
+def pytest_collection_modifyitems(config, items):
+    """Where tests run side by side: those that share what is made once stay together, which is those of a folder.
+
+    Beside no other: whatever uses a camera simulator where each cannot have a network of its own.
+    """
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    here = Path(__file__).parent
+    for item in items:
+        place = item.path.relative_to(here)
+        name = place.name if place.parent == Path() else str(place.parent)
+        if os.geteuid() != 0 and ("camera" in str(place) or "commissioning" in str(place)):
+            name = "cameras"
+        item.add_marker(pytest.mark.xdist_group(name))
 
 
 @pytest.fixture(autouse=True)

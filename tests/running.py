@@ -1,18 +1,22 @@
 """The real appliance as a child process, a real Mosquitto, and a subscriber: what the end-to-end tests stand on."""
 
+import contextlib
+import itertools
 import json
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import paho.mqtt.client as paho
 from jsonschema import Draft202012Validator, FormatChecker
@@ -27,10 +31,25 @@ VALIDATOR = Draft202012Validator(SCHEMA, format_checker=FormatChecker())
 BASE = "test/site/area/line/box"
 
 
+_PORTS: Final = range(12_000, 32_000)
+"""Below those that Linux gives to outgoing connections: nothing takes one between here and its use."""
+_order = itertools.count(os.getpid() * 7919)
+"""Tests that run side by side begin in different places."""
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = _PORTS[next(_order) % len(_PORTS)]
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def open_to_all(folder: Path) -> None:
+    """Everybody may read and enter it, and the folders of this test run above it."""
+    for one in (folder, *folder.parents):
+        if Path(tempfile.gettempdir()) in one.parents:
+            one.chmod(one.stat().st_mode | 0o055)
 
 
 def until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:

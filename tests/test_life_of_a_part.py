@@ -319,6 +319,9 @@ def test_a_full_disk_fails_parts_loudly_and_recovers(appliance, broker, subscrib
         until(lambda: len(subscriber.results) > seen + 20, "parts recorded in the room of those that the broker has")
         broker.stop()
         until(lambda: "NOT_RECORDED" in json.dumps(line.get("/healthz")[1]), "NOT_RECORDED in health")
+        # Health says so from the first write that failed, also where room was made before the next part came.
+        failed = 'appliance_parts_failed_by_reason_total{camera="top",reason="NOT_RECORDED"}'
+        until(lambda: failed in line.get("/metrics")[1], "a part that failed for it")
         filler.unlink()
         broker.start()
         until(lambda: any(r["reason"] == "NOT_RECORDED" for r in subscriber.results), "the parts that failed")

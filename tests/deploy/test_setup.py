@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from machine import CHECKOUT, WITH_PRIVATE_MOUNTS
+from running import open_to_all
 
 NOBODY = 65534
 OFFLINE = {"PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": "", "PIP_RETRIES": "0"}
@@ -43,8 +44,8 @@ def clone(tmp_path) -> Path:
     for name in ("demo", "test", "check", "install", "setup", "constraints.txt"):
         shutil.copy(CHECKOUT / "deploy" / name, folder / "deploy")
     shutil.copy(CHECKOUT / "pyproject.toml", folder)
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o777 if parent == folder else 0o755)
+    open_to_all(folder)
+    folder.chmod(0o777)
     return folder
 
 
@@ -171,7 +172,7 @@ def test_who_may_not_install_is_told_what_to_install(clone, as_nobody, tmp_path)
     (bare := tmp_path / "bin").mkdir()
     for program in ("bash", "basename", "dirname"):
         (bare / program).symlink_to(shutil.which(program, path="/usr/bin:/bin"))
-    tmp_path.chmod(0o755)
+    open_to_all(tmp_path)
     done = deploy(clone, "demo", before=("/usr/bin/setpriv", *as_nobody[1:]), PATH=str(bare))
     assert done.returncode == 1
     assert done.stderr == (
@@ -212,7 +213,7 @@ def test_continuous_integration_runs_what_everybody_runs(clone):
     (clone / ".ci").mkdir()
     shutil.copy(CHECKOUT / ".ci" / "run", clone / ".ci")
     done = subprocess.run(["bash", ".ci/run"], cwd=clone, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "pytest"
+    assert done.stdout.splitlines()[-1] == "pytest --numprocesses logical --maxprocesses 4 --dist loadgroup"
 
 
 # Mosquitto lies in /usr/sbin.

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 from results.boxes import box, command, recorded, result, results, shift
+from running import open_to_all
 
 from appliance.outbox import consumers, smallfile
 from appliance.outbox.consumers import Confirmed, Consumers
@@ -127,8 +128,7 @@ def test_a_folder_on_a_read_only_medium_is_read_with_its_log(folder, tmp_path):
         line.record(*shift(50))
         shutil.copytree(folder, copy)
     (copy / f"{current(copy).name}-shm").unlink()
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o755)
+    open_to_all(tmp_path)
     for path in copy.iterdir():
         path.chmod(0o444)
     copy.chmod(0o555)
@@ -142,8 +142,7 @@ def test_a_folder_on_a_read_only_medium_is_read_with_its_log(folder, tmp_path):
 def test_who_may_not_read_it_is_told_who_may(folder, tmp_path):
     recorded(folder, *shift(5))
     folder.chmod(0o750)
-    for path in [tmp_path, *tmp_path.parents][:3]:
-        path.chmod(0o755)
+    open_to_all(tmp_path)
     ended = _as_nobody("tail", "--no-follow", "--outbox", folder)
     assert ended.returncode == 1
     assert "run it as root, or as a member of the appliance's group" in ended.stderr

@@ -31,13 +31,13 @@ def test_it_moves_as_the_table_says_and_in_no_other_way(before, after):
         assert moving.state is before
 
 
-@pytest.mark.parametrize("state", set(S) - {S.NEW})
+@pytest.mark.parametrize("state", [one for one in S if one is not S.NEW])
 def test_of_two_requests_to_load_one_wins(state):
     with pytest.raises(RuntimeError, match="Duplicate load request"):
         harness(state).request_load()
 
 
-@pytest.mark.parametrize("state", set(S) - {S.READY})
+@pytest.mark.parametrize("state", [one for one in S if one is not S.READY])
 def test_only_what_is_ready_can_be_asked_to_unload(state):
     with pytest.raises(RuntimeError, match="Servable not loaded, or unload already requested/ongoing"):
         harness(state).request_unload()
