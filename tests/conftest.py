@@ -7,7 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from running import VALIDATOR, Appliance, Mosquitto, Subscriber
+
+# The same examples in each run of the same code: a defect that only luck finds is looked for on purpose, with
+# HYPOTHESIS_PROFILE=search and as many runs as one has time for, and not by whoever changed something else.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 
 def pytest_collection_modifyitems(config, items):

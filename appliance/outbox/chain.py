@@ -198,28 +198,38 @@ class Verifier:
         elif record.first == head.sequence + 1 and _breaks(record, head):
             yield _broken(record.stream, head.sequence, record.first)
         # A gap message that begins further back covers records that were heard before they were given up.
+        yield from self._fill(seen, record)
         seen.head = Head(record.last, record.link)
         self._note(seen, record)
 
     def _look_back(self, seen: _Seen, record: _Record) -> Iterator[Finding]:
-        for nth, hole in enumerate(seen.holes):
-            if hole.first <= record.last and record.first <= hole.last:
-                if record.first <= hole.first and record.chained and _differ(record.prev, hole.before):
-                    yield _broken(record.stream, hole.first - 1, record.first)
-                if record.last >= hole.last and _differ(record.link, hole.after):
-                    yield _broken(record.stream, record.last, hole.last + 1)
-                left = [
-                    _Hole(hole.first, record.first - 1, hole.before, record.prev),
-                    _Hole(record.last + 1, hole.last, record.link, hole.after),
-                ]
-                seen.holes[nth : nth + 1] = [one for one in left if one.first <= one.last]
-                self._note(seen, record)
-                return
+        if any(_overlap(hole, record) for hole in seen.holes):
+            yield from self._fill(seen, record)
+            self._note(seen, record)
+            return
         self.repeated += 1
         known = seen.recent.get(record.first)
         if known is not None and known != record.digest and not record.is_gap:
             message = f"Number {record.first} of stream {record.stream} stands for two different records."
             yield Finding(Kind.CONTRADICTION, record.stream, record.first, record.last, message)
+
+    def _fill(self, seen: _Seen, record: _Record) -> Iterator[Finding]:
+        """What was missing until now, and is of this record: one hole, or several of a gap message."""
+        holes: list[_Hole] = []
+        for hole in seen.holes:
+            if not _overlap(hole, record):
+                holes.append(hole)
+                continue
+            if record.first == hole.first and record.chained and _differ(record.prev, hole.before):
+                yield _broken(record.stream, hole.first - 1, record.first)
+            if record.last == hole.last and _differ(record.link, hole.after):
+                yield _broken(record.stream, record.last, hole.last + 1)
+            left = [
+                _Hole(hole.first, record.first - 1, hole.before, record.prev),
+                _Hole(record.last + 1, hole.last, record.link, hole.after),
+            ]
+            holes += [one for one in left if one.first <= one.last]
+        seen.holes = holes
 
     def _note(self, seen: _Seen, record: _Record) -> None:
         if record.is_gap:
@@ -236,6 +246,10 @@ def verify(payloads: Iterable[bytes], heads: Mapping[str, Head] | None = None) -
     for payload in payloads:
         yield from verifier.add(payload)
     yield from verifier.end(heads)
+
+
+def _overlap(hole: _Hole, record: _Record) -> bool:
+    return hole.first <= record.last and record.first <= hole.last
 
 
 def _breaks(record: _Record, head: Head) -> bool:

@@ -11,6 +11,7 @@ from collections import defaultdict
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -299,5 +300,63 @@ def test_a_gap_message_that_was_itself_damaged_gives_way_without_breaking_the_ch
             happening()
             state.every_number_was_delivered_or_waits_or_is_named_in_a_gap()
             state.the_chain_holds_for_subscribers()
+    finally:
+        state.teardown()
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        pytest.param(
+            [*[("fill_up",)] * 8, ("a_row_is_damaged", 0), ("deliver", 50), ("a_row_is_damaged", 0)],
+            id="again before anything was recorded: the gap messages of the first damage are looked for",
+        ),
+        pytest.param(
+            [
+                ("deliver", 124),
+                ("lose", "top", 92),
+                ("deliver", 195),
+                ("append_what_cannot_be_kept", 63_700),
+                ("append", ["top"] * 3 + ["side"] * 3 + ["top"] * 2, 1672),
+                ("append", ["top"], 124),
+                ("a_row_is_damaged", 15_896),
+                ("deliver", 199),
+                ("deliver", 140),
+                ("a_row_is_damaged", 33_766),
+            ],
+            id="after its gap message was delivered, behind higher numbers: those are not called lost",
+        ),
+        pytest.param(
+            [
+                ("a_row_is_damaged", 20_359),
+                ("a_row_is_damaged", 1503),
+                ("a_row_is_damaged", 14),
+                ("fill_up",),
+                ("fill_up",),
+                ("a_row_is_damaged", 4552),
+                ("deliver", 44),
+                ("append_what_cannot_be_kept", 62_840),
+                ("lose", "side", 256),
+                ("fill_up",),
+                ("write_the_watermark",),
+                ("lose", "top", 302),
+                ("the_line_is_restarted",),
+                ("fill_up",),
+            ],
+            id="a gap message that begins before what was delivered fills the hole that it covers",
+        ),
+    ],
+)
+def test_damage_after_damage(history):
+    """Histories that a long search has found."""
+    state = OutboxDropsTheOldest()
+    state.begin()
+    try:
+        for name, *arguments in history:
+            getattr(state, name)(*arguments)
+            state.every_number_was_delivered_or_waits_or_is_named_in_a_gap()
+            state.the_chain_holds_for_subscribers()
+            state.the_chain_holds_for_what_is_kept()
+            state.the_file_stays_in_its_limits_and_knows_what_it_holds()
     finally:
         state.teardown()

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -77,8 +77,7 @@ def open_database(folder: Path, limits: Limits, clock: Clock | None = None) -> D
     try:
         return _open_trusted(folder, path, evidence, limits, clock)
     except OutboxDamaged as damage:
-        rebuilt = _rebuild(folder, path, evidence, str(damage), limits)
-        return Database(folder, rebuilt, limits, clock)
+        return _rebuilt(folder, path, evidence, str(damage), limits, clock)
 
 
 def rebuild(database: Database, folder: Path, why: str, limits: Limits, clock: Clock | None = None) -> Database:
@@ -86,8 +85,18 @@ def rebuild(database: Database, folder: Path, why: str, limits: Limits, clock: C
     database.close()
     with in_our_words(f"The outbox folder {folder}"):
         evidence = _Evidence(highwater.read(folder), watermark.read(folder))
-    rebuilt = _rebuild(folder, database.path, evidence, why, limits)
-    return Database(folder, rebuilt, limits, clock)
+    return _rebuilt(folder, database.path, evidence, why, limits, clock)
+
+
+def _rebuilt(
+    folder: Path, damaged: Path | None, evidence: _Evidence, why: str, limits: Limits, clock: Clock | None
+) -> Database:
+    database = Database(folder, _rebuild(folder, damaged, evidence, why, limits), limits, clock)
+    if evidence.high is not None:
+        # The rows of the gap messages, too: a further damage before the next result would not look for them.
+        with in_our_words(f"The outbox folder {folder}"):
+            highwater.write(folder, replace(evidence.high, row=database.last_row, in_use=None))
+    return database
 
 
 def _open_trusted(

@@ -44,8 +44,8 @@ class Watermark:
         """The broker has `row` and all before it. Reaches the disk with `flush`."""
         self._row = row.row
         self._unwritten += 1
-        self._sequences.pop(row.stream, None)
-        self._sequences[row.stream] = row.through
+        # After damage a gap message stands behind higher numbers of its stream: what the broker has of those remains.
+        self._sequences[row.stream] = max(self._sequences.pop(row.stream, 0), row.through)
         while len(self._sequences) > _STREAMS_MAX:
             del self._sequences[next(iter(self._sequences))]
 
