@@ -213,7 +213,7 @@ def test_continuous_integration_runs_what_everybody_runs(clone):
     (clone / ".ci").mkdir()
     shutil.copy(CHECKOUT / ".ci" / "run", clone / ".ci")
     done = subprocess.run(["bash", ".ci/run"], cwd=clone, capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.splitlines()[-1] == "pytest --numprocesses logical --maxprocesses 4 --dist loadgroup"
+    assert done.stdout.splitlines()[-1] == "pytest"
 
 
 # Mosquitto lies in /usr/sbin.

@@ -404,5 +404,5 @@ def test_a_publisher_that_dies_of_a_bug_is_said_and_is_offline(broker, listener,
     monkeypatch.setattr(delivery.Delivery, "put", lambda *_: 1 / 0)
     publisher.publish_retained("health", b"{}")
     listener.wait_for("availability", b"offline")
+    until(lambda: not publisher.state().connected, "the end of its thread", 10)
     assert "restart the gateway" in publisher.state().problem
-    assert not publisher.state().connected
