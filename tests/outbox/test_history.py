@@ -262,51 +262,27 @@ TestOutboxDropsTheOldest = OutboxDropsTheOldest.TestCase
 TestOutboxDropsTheOldest.settings = QUICK
 
 
-def test_what_damage_left_behind_gives_way_without_a_hole():
-    """After damage the gaps of a stream stand behind its results; found by a history that took minutes to draw."""
-    state = OutboxDropsTheOldest()
-    state.begin()
-    try:
-        for happening in (
-            state.fill_up,
-            lambda: state.lose("top", 221),
-            state.write_the_watermark,
-            lambda: state.a_row_is_damaged(80_893),
-            lambda: state.a_row_is_damaged(26),
-            state.fill_up,
-            state.make_room,
-            lambda: state.lose("side", 340),
-            state.fill_up,
-        ):
-            happening()
-            state.every_number_was_delivered_or_waits_or_is_named_in_a_gap()
-            state.the_chain_holds_for_subscribers()
-    finally:
-        state.teardown()
-
-
-def test_a_gap_message_that_was_itself_damaged_gives_way_without_breaking_the_chain():
-    state = OutboxDropsTheOldest()
-    state.begin()
-    try:
-        for happening in (
-            state.fill_up,
-            lambda: state.deliver(2),
-            state.fill_up,
-            lambda: state.a_row_is_damaged(0),
-            state.fill_up,
-            state.fill_up,
-        ):
-            happening()
-            state.every_number_was_delivered_or_waits_or_is_named_in_a_gap()
-            state.the_chain_holds_for_subscribers()
-    finally:
-        state.teardown()
-
-
 @pytest.mark.parametrize(
     "history",
     [
+        pytest.param(
+            [
+                ("fill_up",),
+                ("lose", "top", 221),
+                ("write_the_watermark",),
+                ("a_row_is_damaged", 80_893),
+                ("a_row_is_damaged", 26),
+                ("fill_up",),
+                ("make_room",),
+                ("lose", "side", 340),
+                ("fill_up",),
+            ],
+            id="the gaps of a stream stand behind its results, and give way without a hole",
+        ),
+        pytest.param(
+            [("fill_up",), ("deliver", 2), ("fill_up",), ("a_row_is_damaged", 0), ("fill_up",), ("fill_up",)],
+            id="a gap message that was itself damaged gives way without breaking the chain",
+        ),
         pytest.param(
             [*[("fill_up",)] * 8, ("a_row_is_damaged", 0), ("deliver", 50), ("a_row_is_damaged", 0)],
             id="again before anything was recorded: the gap messages of the first damage are looked for",
